@@ -1,0 +1,360 @@
+"""Everything an operator can set, read once and checked as a whole.
+
+The doors read the environment and hand a :class:`Settings` in; no room looks at ``os.environ`` itself.
+Each field below is the variable ``BTL_<NAME>``; a secret one can also be given as the path of a file in
+``BTL_<NAME>_FILE``. ``docs/settings.md`` lists them all, and a test holds that page to this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote, unquote, urlsplit
+
+PREFIX = "BTL_"
+SECRETS_FILE = "secrets.json"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+# sun_path holds 108 bytes on Linux and 104 on macOS, with the closing zero.
+LONGEST_SOCKET_PATH = 100
+
+
+class SettingsFaults(Exception):
+    """The settings cannot be used as they stand.
+
+    :param faults: one sentence for each fault, naming the variable and saying what to do.
+    """
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+# -- how one value is read: text in, value out, ValueError with the reason ---------------------------
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _port(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:
+        raise ValueError("must be a port number from 1 to 65535")
+    return int(value)
+
+
+def _count(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise ValueError("must be a whole number, 0 or more")
+    return int(value)
+
+
+def _level(value: str) -> str:
+    if value.upper() not in LOG_LEVELS:
+        raise ValueError("must be one of " + ", ".join(LOG_LEVELS))
+    return value.upper()
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address, such as https://comments.example.org")
+    return value.rstrip("/")
+
+
+def _database(value: str) -> str:
+    # Hosting platforms hand out these two spellings; both mean PostgreSQL, which we speak with psycopg 3.
+    for spelling in ("postgres://", "postgresql://"):
+        if value.startswith(spelling):
+            value = "postgresql+psycopg://" + value.removeprefix(spelling)
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
+    return value
+
+
+def _redis(value: str) -> str:
+    if value.startswith("unix://"):
+        value = "redis+socket://" + value.removeprefix("unix://")
+    if not value.startswith(("redis://", "rediss://", "sentinel://", "redis+socket://")):
+        raise ValueError("must begin with redis://, rediss://, sentinel:// or redis+socket://")
+    return value
+
+
+def _broker(value: str) -> str:
+    if value.startswith(("amqp://", "amqps://")):
+        return value
+    try:
+        return _redis(value)
+    except ValueError as fault:
+        raise ValueError(f"{fault}, or amqp:// for RabbitMQ") from None
+
+
+def _long_secret(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
+    return value
+
+
+def _hash_key(value: str) -> bytes:
+    return _long_secret(value).encode()
+
+
+def _fernet_keys(value: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in value.split(",") if key.strip())
+    for key in keys:
+        try:
+            size = len(base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True))
+        except (binascii.Error, UnicodeError):
+            size = 0
+        if size != 32:
+            raise ValueError(
+                "must be Fernet keys, 32 random bytes in URL-safe base64, the encrypting one first; "
+                "make one with: openssl rand -base64 32 | tr '+/' '-_'"
+            )
+    if not keys:
+        raise ValueError("must hold at least one Fernet key")
+    return keys
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    for host in hosts:
+        name, colon, port = host.rpartition(":")
+        if not name or not colon or not port.isdigit():
+            raise ValueError("must list host:port, separated by commas, such as news-site:8001")
+    return hosts
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _setting(
+    says: str, default: Any, *, reads: Callable[[str], Any] = _text, secret: bool = False, kept: bool = False
+) -> Any:
+    """Declare one setting.
+
+    :param says: what it is, in a sentence for the operator.
+    :param default: what holds without it; None: worked out from other settings, or demanded when ``kept``.
+    :param reads: turns the text into the value, raising ValueError with the reason.
+    :param secret: never shown, and may be given as a file.
+    :param kept: one of the keys that ``btl up`` makes and keeps in the data folder.
+    """
+    return field(metadata={"says": says, "default": default, "reads": reads, "secret": secret, "kept": kept})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """What the operator decided. Built by :meth:`from_environment`."""
+
+    data_dir: Path = _setting("Folder for everything kept on this machine", "var", reads=_folder)
+    host: str = _setting("Address the web server listens on", "127.0.0.1")
+    port: int = _setting("Port of the API and the desk", 8000, reads=_port)
+    public_url: str = _setting(
+        "Address under which people and sites reach the API and the desk", None, reads=_web_address
+    )
+    trusted_proxies: int = _setting(
+        "How many reverse proxies stand before the web server and set X-Forwarded-*", 0, reads=_count
+    )
+    news_site_port: int = _setting("Port of the example news site", 8001, reads=_port)
+    database_url: str = _setting("Database address", None, reads=_database, secret=True)
+    redis_url: str = _setting("Redis or Valkey address", None, reads=_redis, secret=True)
+    broker_url: str = _setting("Broker for jobs, where not that Redis", None, reads=_broker, secret=True)
+    secret_key: str = _setting(
+        "Signs sessions and form tokens", None, reads=_long_secret, secret=True, kept=True
+    )
+    email_keys: tuple[str, ...] = _setting(
+        "Fernet keys for e-mail addresses, separated by commas; the first encrypts, all decrypt",
+        None,
+        reads=_fernet_keys,
+        secret=True,
+        kept=True,
+    )
+    hash_key: bytes = _setting(
+        "Keys the hashes by which addresses, IPs and API keys are matched",
+        None,
+        reads=_hash_key,
+        secret=True,
+        kept=True,
+    )
+    webhook_allowed_hosts: tuple[str, ...] = _setting(
+        "host:port of private addresses that webhooks may reach", (), reads=_hosts
+    )
+    ip_keep_days: int = _setting("Days after which a comment's IP address is dropped", 30, reads=_count)
+    log_level: str = _setting("Least severe log line that is written", "INFO", reads=_level)
+    sentry_dsn: str = _setting("Where to report errors (Sentry); empty: nowhere", "", secret=True)
+    otlp_endpoint: str = _setting("Where to send traces (OpenTelemetry, OTLP over HTTP); empty: nowhere", "")
+
+    def __repr__(self) -> str:
+        """Name the place only: a settings object ends up in tracebacks, and half of it is secret."""
+        return f"Settings(data_dir={str(self.data_dir)!r})"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read every setting.
+
+        Keys that are not given are taken from ``secrets.json`` in the data folder, where ``btl up`` keeps
+        them, so that every command run beside it agrees with it.
+
+        :raises SettingsFaults: with every fault, not only the first.
+        """
+        faults: list[str] = []
+        values: dict[str, Any] = {}
+        for one in settings():
+            try:
+                values[one.name] = _read(one, environ)
+            except ValueError as fault:
+                faults.append(str(fault))
+        data_dir = values.get("data_dir", Path("var"))
+        try:
+            kept = kept_secrets(data_dir)
+        except ValueError as fault:
+            kept = {}
+            faults.append(str(fault))
+        for one in settings():
+            if one.metadata["kept"] and values.get(one.name, "") is None:
+                if one.name in kept:
+                    try:
+                        values[one.name] = one.metadata["reads"](kept[one.name])
+                    except ValueError as fault:
+                        faults.append(f"{one.name} in {data_dir / SECRETS_FILE} {fault}.")
+                else:
+                    faults.append(
+                        f"{variable(one.name)} is missing: set it (or {variable(one.name)}_FILE), "
+                        "or run `btl up` once, which makes the keys and keeps them in the data folder."
+                    )
+        if faults:
+            raise SettingsFaults(tuple(faults))
+        if values["public_url"] is None:
+            values["public_url"] = f"http://127.0.0.1:{values['port']}"
+        if values["database_url"] is None:
+            values["database_url"] = f"sqlite:///{data_dir / 'btl.sqlite3'}"
+        if values["redis_url"] is None:
+            values["redis_url"] = "redis+socket://" + quote(str(embedded_socket(data_dir)))
+        if values["broker_url"] is None:
+            values["broker_url"] = values["redis_url"]
+        return cls(**values)
+
+    @property
+    def redis_client_url(self) -> str:
+        """The Redis address as redis-py spells it; kombu wants ``redis+socket://`` for a socket."""
+        if self.redis_url.startswith("redis+socket://"):
+            return "unix://" + unquote(self.redis_url.removeprefix("redis+socket://"))
+        return self.redis_url
+
+    @property
+    def is_public(self) -> bool:
+        """Whether people come by https, so that cookies must never travel without it."""
+        return self.public_url.startswith("https://")
+
+
+def settings() -> tuple[Field[Any], ...]:
+    """Every setting there is, in the order of the documentation."""
+    return fields(Settings)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: ``port`` is ``BTL_PORT``."""
+    return PREFIX + name.upper()
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: a typo must not pass in silence (``btl doctor``)."""
+    known = {variable(one.name) for one in settings()}
+    known |= {variable(one.name) + "_FILE" for one in settings() if one.metadata["secret"]}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def _read(one: Field[Any], environ: Mapping[str, str]) -> Any:
+    name = variable(one.name)
+    text = environ.get(name, "").strip()
+    path = environ.get(name + "_FILE", "").strip() if one.metadata["secret"] else ""
+    if text and path:
+        raise ValueError(f"{name} and {name}_FILE are both set: keep one of them.")
+    if path:
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
+            raise ValueError(f"{name}_FILE names {path}, which cannot be read: {reason}.") from None
+        if not text:
+            raise ValueError(f"{name}_FILE names {path}, which is empty.")
+    if not text:
+        default = one.metadata["default"]
+        return one.metadata["reads"](default) if isinstance(default, str) and default else default
+    try:
+        return one.metadata["reads"](text)
+    except ValueError as fault:
+        raise ValueError(f"{name} {fault}.") from None
+
+
+def embedded_socket(data_dir: Path) -> Path:
+    """Where the embedded server listens for this data folder.
+
+    In the folder itself, unless its path is too long for a socket's address: then in a private folder
+    under the system's temporary one, whose name follows from the data folder, so that every command
+    finds the same place.
+    """
+    inside = data_dir / "valkey.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"btl-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+def kept_secrets(data_dir: Path) -> dict[str, str]:
+    """The keys kept in the data folder; empty when there are none yet.
+
+    :raises ValueError: when the file is there and cannot be used; a new key in its place would make
+        every stored e-mail address unreadable.
+    """
+    path = data_dir / SECRETS_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as fault:
+        raise ValueError(f"{path} cannot be read: {fault.strerror}.") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ValueError(
+            f"{path} is damaged: put a copy of it back. If the data may be lost, empty the folder instead."
+        )
+    return cast("dict[str, str]", found)
+
+
+def keep_secrets(data_dir: Path, **more: str) -> dict[str, str]:
+    """Make the keys that are not kept yet, and keep them with ``more``; what is kept is never replaced.
+
+    The file is written beside its place and moved over it, so that a crash leaves the old one or the new.
+
+    :returns: everything that is kept now.
+    """
+    kept = kept_secrets(data_dir)
+    made = {
+        "secret_key": secrets.token_hex(32),
+        "email_keys": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "hash_key": secrets.token_hex(32),
+        **more,
+    }
+    if made.keys() <= kept.keys():
+        return kept
+    kept = {**made, **kept}
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=data_dir, prefix=".secrets-")  # mkstemp makes it mode 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        json.dump(kept, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(beside, data_dir / SECRETS_FILE)
+    return kept
