@@ -1,0 +1,5 @@
+"""``python -m service`` is ``btl``."""
+
+from service.cli import main
+
+main()
