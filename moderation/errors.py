@@ -38,6 +38,10 @@ class Invalid(Refused):
         self.faults = tuple(faults)
 
 
+class PolicyRefused(Invalid):
+    """A policy document has faults; the running policy stays."""
+
+
 class NotFound(Refused):
     """There is no such thing on this site; another site's things are not admitted to exist.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,7 +16,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from moderation.policy_schema import ATTRIBUTES, CONDITION_SUBJECTS, SCHEMA, SIGNALS
+from moderation.errors import Fault
+from moderation.policy_schema import CONDITION_SUBJECTS, SCHEMA
 
 # A document is written by people: these ends are far above any real one, and keep a hostile one cheap.
 MOST_CHARACTERS = 400_000
@@ -25,24 +25,9 @@ DEEPEST = 40
 MOST_CONDITIONS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong with a document.
-
-    :param pointer: JSON pointer to it (RFC 6901), ``""`` for the document itself.
-    :param message: what is wrong, in words.
-    :param hint: what to do.
-    :param line: its line in the YAML or JSON text, from 1; None where there was no text.
-    """
-
-    pointer: str
-    message: str
-    hint: str = ""
-    line: int | None = None
-
-    def __str__(self) -> str:
-        where = f"line {self.line}, " if self.line else ""
-        return f"{where}{self.pointer or '/'}: {self.message}" + (f" {self.hint}" if self.hint else "")
+def fault(pointer: str, message: str, hint: str = "", line: int | None = None) -> Fault:
+    """A fault whose sentence ends with what to do."""
+    return Fault(pointer, f"{message} {hint}".strip(), line)
 
 
 def pointer_of(path: Any) -> str:
@@ -57,7 +42,7 @@ def read(text: str) -> tuple[Any, dict[str, int], list[Fault]]:
         None where it cannot be read.
     """
     if len(text) > MOST_CHARACTERS:
-        return None, {}, [Fault("", "The document is too long.", f"At most {MOST_CHARACTERS:,} characters.")]
+        return None, {}, [fault("", "The document is too long.", f"At most {MOST_CHARACTERS:,} characters.")]
     lines: dict[str, int] = {}
     faults: list[Fault] = []
     try:
@@ -66,13 +51,15 @@ def read(text: str) -> tuple[Any, dict[str, int], list[Fault]]:
         try:
             for token_count, event in enumerate(yaml.parse(text, Loader=type(loader))):
                 if isinstance(event, yaml.AliasEvent):
-                    mark = event.start_mark
+                    mark: Any = event.start_mark
                     # ten aliases of aliases make a billion values out of ten lines
-                    return None, {}, [
-                        Fault("", "Anchors and aliases are not read.", "Write it out.", mark.line + 1)
-                    ]
+                    return (
+                        None,
+                        {},
+                        [fault("", "Anchors and aliases are not read.", "Write it out.", mark.line + 1)],
+                    )
                 if token_count > 100_000:
-                    return None, {}, [Fault("", "The document holds too many values.")]
+                    return None, {}, [fault("", "The document holds too many values.")]
             node = loader.get_single_node()
         finally:
             loader.dispose()
@@ -80,10 +67,10 @@ def read(text: str) -> tuple[Any, dict[str, int], list[Fault]]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         problem = error.problem or "it cannot be read"
-        return None, {}, [Fault("", f"This is not YAML or JSON: {problem}.", "Check the indentation.", line)]
+        return None, {}, [fault("", f"This is not YAML or JSON: {problem}.", "Check the indentation.", line)]
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         first = str(error).splitlines()[0] if str(error) else "it cannot be read"
-        return None, {}, [Fault("", f"This is not YAML or JSON: {first}.")]
+        return None, {}, [fault("", f"This is not YAML or JSON: {first}.")]
     if node is None:
         return {}, {"": 1}, []
     document = _value(node, (), lines, faults, 0)
@@ -94,7 +81,7 @@ def _value(node: Any, path: tuple[Any, ...], lines: dict[str, int], faults: list
     pointer = pointer_of(path)
     line = lines.setdefault(pointer, node.start_mark.line + 1)
     if depth > DEEPEST:
-        faults.append(Fault(pointer, "Nested too deeply.", f"At most {DEEPEST} levels.", line))
+        faults.append(fault(pointer, "Nested too deeply.", f"At most {DEEPEST} levels.", line))
         return None
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
@@ -102,7 +89,7 @@ def _value(node: Any, path: tuple[Any, ...], lines: dict[str, int], faults: list
             key = str(getattr(key_node, "value", ""))
             if key in mapping:
                 at = key_node.start_mark.line + 1
-                faults.append(Fault(pointer_of((*path, key)), f"{key!r} stands twice.", "Keep one.", at))
+                faults.append(fault(pointer_of((*path, key)), f"{key!r} stands twice.", "Keep one.", at))
             lines[pointer_of((*path, key))] = key_node.start_mark.line + 1
             mapping[key] = _value(value_node, (*path, key), lines, faults, depth + 1)
         return mapping
@@ -130,7 +117,7 @@ def faults_of(document: Any, lines: Mapping[str, int] | None = None) -> list[Fau
     :param lines: pointer -> line, as :func:`read` gives it.
     """
     if not isinstance(document, dict):
-        return [Fault("", "A policy is a mapping of settings.", "Start from `preset: balanced`.", 1)]
+        return [fault("", "A policy is a mapping of settings.", "Start from `preset: balanced`.", 1)]
     found: list[Fault] = []
     try:
         for error in sorted(
@@ -139,11 +126,10 @@ def faults_of(document: Any, lines: Mapping[str, int] | None = None) -> list[Fau
             found.extend(_said(error))
         found.extend(_meant(document, ()))
     except RecursionError:
-        return [Fault("", "Nested too deeply.", f"At most {DEEPEST} levels.", None)]
-    unique = {(fault.pointer, fault.message): fault for fault in found}
+        return [fault("", "Nested too deeply.", f"At most {DEEPEST} levels.", None)]
     known = lines or {}
-    placed = [Fault(f.pointer, f.message, f.hint, _line_of(f.pointer, known)) for f in unique.values()]
-    return sorted(placed, key=lambda fault: (fault.line or 0, fault.pointer))
+    placed = {Fault(one.pointer, one.detail, _line_of(one.pointer, known)) for one in found}
+    return sorted(placed, key=lambda one: (one.line or 0, one.pointer, one.detail))
 
 
 def _line_of(pointer: str, lines: Mapping[str, int]) -> int | None:
@@ -161,29 +147,31 @@ def _said(error: ValidationError) -> Iterator[Fault]:
             known = list(error.schema.get("properties", {}))
             for key in value:
                 if key not in known:
-                    yield Fault(pointer_of([*path, key]), f"{key!r} is not a setting here.", near(key, known))
+                    yield fault(pointer_of([*path, key]), f"{key!r} is not a setting here.", near(key, known))
         case "propertyNames":
             known = list(error.schema.get("enum", []))
-            yield Fault(pointer_of([*path, value]), f"{value!r} is not known.", near(str(value), known))
+            yield fault(pointer_of([*path, value]), f"{value!r} is not known.", near(str(value), known))
         case "enum":
-            yield Fault(pointer, f"{value!r} is not one of the choices.", near(str(value), error.validator_value))
+            yield fault(
+                pointer, f"{value!r} is not one of the choices.", near(str(value), error.validator_value)
+            )
         case "oneOf" | "anyOf" if error.schema.get("title") == "condition":
             choices = ", ".join(CONDITION_SUBJECTS)
-            yield Fault(pointer, "A condition asks about exactly one thing.", f"Say one of: {choices}.")
+            yield fault(pointer, "A condition asks about exactly one thing.", f"Say one of: {choices}.")
         case "required":
             missing = [key for key in error.validator_value if key not in value]
-            yield Fault(pointer, f"{' and '.join(map(repr, missing))} is missing.", "Add it.")
+            yield fault(pointer, f"{' and '.join(map(repr, missing))} is missing.", "Add it.")
         case "minimum" | "maximum" | "exclusiveMinimum":
             low, high = error.schema.get("minimum"), error.schema.get("maximum")
             between = f"between {low} and {high}" if high is not None else f"{low} or more"
-            yield Fault(pointer, f"{value!r} is out of range.", f"Give a number {between}.")
+            yield fault(pointer, f"{value!r} is out of range.", f"Give a number {between}.")
         case "type" | "anyOf" | "oneOf":
             hint = error.schema.get("description", "")
-            yield Fault(pointer, f"{_short(value)} does not fit here.", hint)
+            yield fault(pointer, f"{_short(value)} does not fit here.", hint)
         case "pattern":
-            yield Fault(pointer, f"{_short(value)} does not fit here.", error.schema.get("description", ""))
+            yield fault(pointer, f"{_short(value)} does not fit here.", error.schema.get("description", ""))
         case _:
-            yield Fault(pointer, error.message[:200], error.schema.get("description", ""))
+            yield fault(pointer, error.message[:200], error.schema.get("description", ""))
 
 
 def _short(value: Any) -> str:
@@ -210,12 +198,13 @@ def _meant(document: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
         entries.append(("weight", document["weight"]))
     for name, line in entries:
         if isinstance(line, dict):
-            hold, reject = line.get("hold_at"), line.get("reject_at")
+            hold: Any = line.get("hold_at")
+            reject: Any = line.get("reject_at")
             both = isinstance(hold, int | float) and isinstance(reject, int | float)
             if both and hold > reject:
-                at = (*path, "weight") if name == "weight" else (*path, "thresholds", name)
-                yield Fault(
-                    pointer_of(at),
+                steps = (*path, "weight") if name == "weight" else (*path, "thresholds", name)
+                yield fault(
+                    pointer_of(steps),
                     f"hold_at {hold} lies above reject_at {reject}.",
                     "A comment is held before it is rejected: hold_at must not be the larger one.",
                 )
@@ -223,7 +212,7 @@ def _meant(document: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
     if isinstance(zone, str) and not is_zone(zone):
         close = difflib.get_close_matches(zone, available_timezones(), n=1)
         hint = f"Did you mean {close[0]!r}?" if close else "Write it like 'Europe/Berlin' or 'UTC'."
-        yield Fault(pointer_of((*path, "timezone")), f"{zone!r} is not a time zone.", hint)
+        yield fault(pointer_of((*path, "timezone")), f"{zone!r} is not a time zone.", hint)
     rules = document.get("rules")
     if isinstance(rules, list):
         seen: set[str] = set()
@@ -231,11 +220,11 @@ def _meant(document: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
             name = rule.get("name") if isinstance(rule, dict) else None
             if isinstance(name, str) and name in seen:
                 at = pointer_of((*path, "rules", i, "name"))
-                yield Fault(at, f"Two rules are called {name!r}.", "Give each its own name.")
+                yield fault(at, f"Two rules are called {name!r}.", "Give each its own name.")
             seen.add(str(name))
         if _conditions_in(rules) > MOST_CONDITIONS:
             at = pointer_of((*path, "rules"))
-            yield Fault(at, "Too many conditions.", f"At most {MOST_CONDITIONS} in all rules together.")
+            yield fault(at, "Too many conditions.", f"At most {MOST_CONDITIONS} in all rules together.")
     for group in ("sections", "articles"):
         inner = document.get(group)
         if isinstance(inner, dict):
@@ -276,6 +265,3 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
-
-
-__all__ = ["ATTRIBUTES", "SIGNALS", "Fault", "faults_of", "merged", "near", "pointer_of", "read"]

@@ -1,0 +1,376 @@
+"""Scores, signals and a site's policy in; a verdict with its reasons out. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from moderation.errors import Fault, PolicyRefused
+from moderation.policy_document import fault, faults_of, merged, pointer_of, read
+from moderation.policy_rules import Rule, is_within, rule_from
+from moderation.policy_schema import ATTRIBUTES, BASE, LANGUAGE_BOUND, PRESET_CHANGES, SIGNALS
+from moderation.verdict import (
+    STRICTNESS,
+    Author,
+    Circumstances,
+    Line,
+    Outcome,
+    Reason,
+    Scores,
+    Shadow,
+    Signal,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """A site's versioned rule from scores and signals to a verdict.
+
+    Make one with :meth:`from_document` or :meth:`from_text`; :meth:`at` gives the one in force for a section
+    and an article.
+    """
+
+    document: dict[str, Any]
+    whole: dict[str, Any]
+    version: int
+    thresholds: dict[str, Line]
+    effects: dict[str, str]
+    weights: dict[str, float]
+    weight: Line
+    limits: dict[str, float]
+    rules: tuple[Rule, ...]
+    moderation: str
+    languages: tuple[str, ...]
+    unsupported_language: Outcome
+    on_error: Outcome
+    timezone: ZoneInfo
+    settings: dict[str, Any]
+    sections: dict[str, Policy]
+    articles: dict[str, dict[str, Any]]
+    shadow: Policy | None
+    built: dict[tuple[str, str], Policy]
+
+    @classmethod
+    def from_document(
+        cls, document: Any, *, version: int = 0, lines: Mapping[str, int] | None = None
+    ) -> Policy:
+        """Build a policy, or say everything that is wrong with the document.
+
+        :param lines: pointer -> line, as :func:`moderation.policy_document.read` gives it.
+        :raises PolicyRefused: with every fault.
+        """
+        faults = faults_of(document, lines)
+        if faults:
+            raise PolicyRefused(faults)
+        policy = _built(full(document), version, (), faults, document=document)
+        if faults:
+            known = lines or {}
+            raise PolicyRefused([replace(f, line=f.line or known.get(f.pointer)) for f in faults])
+        return policy
+
+    @classmethod
+    def from_text(cls, text: str, *, version: int = 0) -> Policy:
+        """The same from YAML or JSON text; faults carry their line."""
+        document, lines, faults = read(text)
+        if document is None:
+            raise PolicyRefused(faults)
+        faults = [*faults, *faults_of(document, lines)]
+        if faults:
+            raise PolicyRefused(faults)
+        return cls.from_document(document, version=version, lines=lines)
+
+    @property
+    def lines(self) -> dict[str, tuple[float, float]]:
+        """attribute -> (hold_at, reject_at), for a scorer that asks its deep tier only where it matters."""
+        return {name: (line.hold_at, line.reject_at) for name, line in self.thresholds.items()}
+
+    def at(self, section: str = "", article: str = "") -> Policy:
+        """The policy in force under an article: the site's, then its section's, then its own."""
+        here = self.sections.get(section, self)
+        override = self.articles.get(article)
+        if override is None:
+            return here
+        built = self.built.get((section, article))
+        if built is None:
+            if len(self.built) >= _MOST_BUILT_ARTICLES:
+                self.built.clear()
+            built = _built(merged(here.whole, override), self.version, ("articles",), [])
+            self.built[(section, article)] = built
+        return built
+
+    def effect_of(self, signal: str) -> str:
+        """What a signal does here: ``ignore``, ``note``, ``hold`` or ``reject``."""
+        return self.effects.get(signal, "note")
+
+
+NO_CIRCUMSTANCES = Circumstances()
+# Articles with rules of their own are few at any moment; the bound keeps a worker's memory flat.
+_MOST_BUILT_ARTICLES = 256
+
+
+def full(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with its preset and the base written out; what it does not say is inherited."""
+    preset = PRESET_CHANGES[document.get("preset", "balanced")]
+    return merged(merged(BASE, preset), document)
+
+
+def _built(
+    whole: Mapping[str, Any],
+    version: int,
+    path: tuple[str, ...],
+    faults: list[Fault],
+    document: Mapping[str, Any] | None = None,
+) -> Policy:
+    for name, line in [*whole.get("thresholds", {}).items(), ("weight", whole.get("weight"))]:
+        lines = Line.of(line)
+        if lines.hold_at > lines.reject_at:
+            step = ("weight",) if name == "weight" else ("thresholds", name)
+            faults.append(
+                fault(
+                    pointer_of((*path, *step)),
+                    f"hold_at {lines.hold_at} lies above the inherited reject_at {lines.reject_at}.",
+                    "Set both lines.",
+                )
+            )
+    effects: dict[str, str] = {}
+    weights = {name: weight for name, (_, weight) in SIGNALS.items()}
+    for name, said in whole.get("signals", {}).items():
+        said = {"effect": said} if isinstance(said, str) else said
+        effects[name] = said.get("effect", "note")
+        weights[name] = 0.0 if effects[name] == "ignore" else float(said.get("weight", weights[name]))
+    plain = {k: v for k, v in whole.items() if k not in ("sections", "articles", "shadow", "preset", "name")}
+    sections: dict[str, Policy] = {}
+    for name, over in whole.get("sections", {}).items():
+        sections[name] = _built(merged(plain, over), version, (*path, "sections", name), faults)
+    for name, over in whole.get("articles", {}).items():
+        # built once here for its faults alone: thousands of articles are kept as their few words
+        _built(merged(plain, over), version, (*path, "articles", name), faults)
+    shadow = None
+    if whole.get("shadow") is not None:
+        said = whole["shadow"]
+        base = full(said) if "preset" in said else merged(plain, said)
+        shadow = _built(base, version, (*path, "shadow"), faults)
+    return Policy(
+        document=dict(whole if document is None else document),
+        whole=plain,
+        built={},
+        version=version,
+        thresholds={name: Line.of(line) for name, line in whole.get("thresholds", {}).items()},
+        effects=effects,
+        weights=weights,
+        weight=Line.of(whole.get("weight")),
+        limits={name: float(limit) for name, limit in whole["limits"].items()},
+        rules=tuple(rule_from(rule) for rule in whole["rules"]),
+        moderation=whole["moderation"],
+        languages=tuple(whole["languages"]),
+        unsupported_language=whole["unsupported_language"],
+        on_error=whole["on_error"],
+        timezone=ZoneInfo(whole["timezone"]),
+        settings={
+            k: whole[k] for k in ("opening_hours", "close_after_days", "slow_mode", "siege") if k in whole
+        },
+        sections=sections,
+        articles=dict(whole.get("articles", {})),
+        shadow=shadow,
+    )
+
+
+def judge(
+    scores: Scores,
+    policy: Policy,
+    signals: Sequence[Signal] = (),
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+) -> Verdict:
+    """Turn scores, signals and circumstances into a verdict.
+
+    Between the two thresholds the machine abstains and a person decides. A score on a line takes the
+    stricter side; the strictest of all that fired decides. Rules are read from the top: a hold or reject rule
+    can only be stricter; the first approve rule that fires lifts what would only be held, never a rejection.
+    In a language that the model does not speak only spam is judged by its score.
+
+    :param scores: attribute -> calibrated probability in [0, 1]; empty where scoring failed.
+    :raises ValueError: for a score outside [0, 1]; a NaN never passes as approval.
+
+    Source: C. K. Chow, IEEE Trans. Inf. Theory 16 (1970) 41-46 (reject option).
+    """
+    for name, score in scores.items():
+        if not 0.0 <= score <= 1.0:  # false for NaN too
+            raise ValueError(f"the score of {name} is {score!r}, not a probability in [0, 1]")
+    here = policy.at(circumstances.section, circumstances.article)
+    reasons = [
+        *_by_scores(scores, here, circumstances),
+        *_by_signals(signals, here),
+        *_by_circumstances(here, circumstances),
+    ]
+    known = {k: v for k, v in scores.items() if circumstances.language_supported or k not in LANGUAGE_BOUND}
+    named = {signal.name: signal for signal in signals if here.effect_of(signal.name) != "ignore"}
+    would: list[Rule] = []
+    lifted = False
+    for rule in here.rules:
+        if rule.applies(known, named, circumstances, here.timezone) is not True:
+            continue
+        if rule.shadow:
+            would.append(rule)
+            continue
+        reasons.append(Reason("rule", rule.name, rule.then, None, None, _rule_text(rule)))
+        if rule.then == "approve":
+            lifted = True
+            break
+    outcome = _strictest(reasons, lifted)
+    if outcome == "hold" and here.moderation == "after":
+        text = "Would be held; this site publishes first and looks after."
+        reasons.append(Reason("circumstance", "moderated_after", "approve", None, None, text))
+        outcome = "approve"
+    if outcome == "approve" and not any(reason.verdict == "approve" for reason in reasons):
+        reasons.append(_nothing(scores, here))
+    reasons.sort(key=lambda reason: -STRICTNESS[reason.verdict])
+    shadow = [Shadow(rule.name, _with(outcome, rule), (_shadow_reason(rule),)) for rule in would]
+    if policy.shadow is not None:
+        other = judge(scores, policy.shadow, signals, circumstances)
+        name = policy.shadow.document.get("name", "shadow policy")
+        shadow.append(Shadow(name, other.outcome, other.reasons))
+    return Verdict(outcome, tuple(reasons), tuple(shadow), policy.version)
+
+
+def _strictest(reasons: Sequence[Reason], lifted: bool) -> Outcome:
+    found = 0
+    for reason in reasons:
+        strictness = STRICTNESS[reason.verdict]
+        if not (lifted and strictness == 1 and reason.kind != "rule"):
+            found = max(found, strictness)
+    return cast(Outcome, ("approve", "hold", "reject")[found])
+
+
+def _with(outcome: Outcome, rule: Rule) -> Outcome:
+    if rule.then == "approve":
+        return "reject" if outcome == "reject" else "approve"
+    return cast(Outcome, max(str(outcome), rule.then, key=STRICTNESS.__getitem__))
+
+
+def _rule_text(rule: Rule) -> str:
+    return f"Rule “{rule.name}”: {rule.reason}" if rule.reason else f"Rule “{rule.name}” applies"
+
+
+def _shadow_reason(rule: Rule) -> Reason:
+    return Reason("rule", rule.name, rule.then, None, None, _rule_text(rule) + " (tried, not acting)")
+
+
+def _title(attribute: str) -> str:
+    return attribute.replace("_", " ").capitalize()
+
+
+def _figures(value: float, line: float) -> tuple[str, str]:
+    """Both numbers with as many decimals as it takes to tell them apart: never "0.50, below 0.50"."""
+    for decimals in (2, 3, 4):
+        if value == line or f"{value:.{decimals}f}" != f"{line:.{decimals}f}":
+            return f"{value:.{decimals}f}", f"{line:.{decimals}f}"
+    return repr(value), repr(line)
+
+
+def _by_scores(scores: Scores, policy: Policy, at: Circumstances) -> list[Reason]:
+    reasons = []
+    missing = []
+    for name, line in policy.thresholds.items():
+        if not at.language_supported and name in LANGUAGE_BOUND:
+            continue
+        value = scores.get(name)
+        if value is None:
+            missing.append(name)
+            continue
+        met = line.met_by(value)
+        if met is not None:
+            shown, drawn = _figures(value, met[1])
+            place = "on" if value == met[1] else "above"
+            text = f"{_title(name)} {shown}, {place} this site's {met[0]} line of {drawn}"
+            reasons.append(Reason("score", name, met[0], value, met[1], text))
+    if not at.language_supported:
+        text = f"Written in a language that the model does not speak ({at.language or 'not recognised'})"
+        reasons.append(
+            Reason("language", "unsupported_language", policy.unsupported_language, None, None, text)
+        )
+    if missing or at.scoring_failed:
+        why = at.scoring_failed or "no score for " + ", ".join(missing)
+        text = f"The comment could not be scored: {why}"
+        reasons.append(Reason("error", "scoring_failed", policy.on_error, None, None, text))
+    return reasons
+
+
+def _by_signals(signals: Sequence[Signal], policy: Policy) -> list[Reason]:
+    reasons = []
+    total = 0.0
+    for signal in signals:
+        effect = policy.effect_of(signal.name)
+        if effect == "ignore":
+            continue
+        weight = policy.weights.get(signal.name, signal.weight)
+        total += weight
+        words = SIGNALS.get(signal.name, (_title(signal.name), 0.0))[0]
+        detail = signal.evidence.get("text")
+        text = f"{words}: {detail}" if detail else words
+        count = signal.evidence.get("count")
+        value = float(count) if isinstance(count, int | float) else None
+        reasons.append(Reason("signal", signal.name, effect, value, None, text, weight))
+    met = policy.weight.met_by(total) if reasons else None
+    if met is not None:
+        shown, drawn = _figures(total, met[1])
+        place = "on" if total == met[1] else "above"
+        text = f"All signals together weigh {shown}, {place} this site's {met[0]} line of {drawn}"
+        reasons.append(Reason("weight", "weight", met[0], total, met[1], text))
+    return reasons
+
+
+def _by_circumstances(policy: Policy, at: Circumstances) -> list[Reason]:
+    reasons = []
+
+    def because(
+        name: str, verdict: str, text: str, value: float | None = None, line: float | None = None
+    ) -> None:
+        reasons.append(Reason("circumstance", name, verdict, value, line, text))
+
+    if policy.moderation == "before":
+        because("moderated_before", "hold", "This site looks at every comment before it is published")
+    settings = policy.settings
+    age, days = at.article_age_days, settings.get("close_after_days")
+    if days is not None and age is not None and age >= days:
+        because("closed", "reject", f"Comments under this article closed after {days} days", age, days)
+    hours = settings.get("opening_hours")
+    if hours and at.now is not None and not any(is_within(at.now, o, policy.timezone) for o in hours["open"]):
+        because("outside_opening_hours", hours.get("outside", "hold"), "Sent outside the opening hours")
+    slow = settings.get("slow_mode")
+    if slow and at.seconds_since_last is not None and at.seconds_since_last < slow["seconds"]:
+        text = f"Slow mode: {at.seconds_since_last:.0f} s after the author's last comment here, less than"
+        text += f" {slow['seconds']} s"
+        because("slow_mode", slow.get("then", "hold"), text, at.seconds_since_last, slow["seconds"])
+    siege = settings.get("siege") or {}
+    for what, count in (("reports", at.article_reports), ("rejections", at.article_rejections)):
+        if what in siege and count >= siege[what]:
+            text = f"Article under siege: {count} {what} in the last hour, {siege[what]} are enough"
+            because("siege", "hold", text, count, siege[what])
+    return reasons
+
+
+def _nothing(scores: Scores, policy: Policy) -> Reason:
+    """Why nothing fired: the score that came nearest to its line."""
+    nearest = max(
+        ((scores[n] - line.hold_at, n, line.hold_at) for n, line in policy.thresholds.items() if n in scores),
+        default=None,
+    )
+    if nearest is None or not math.isfinite(nearest[2]):
+        return Reason("score", "none", "approve", None, None, "Nothing crossed a line")
+    _, name, line = nearest
+    shown, drawn = _figures(scores[name], line)
+    text = f"Nothing crossed a line. Nearest: {_title(name)} {shown}, hold line {drawn}"
+    return Reason("score", name, "approve", scores[name], line, text)
+
+
+#: preset -> document.
+PRESETS: dict[str, dict[str, Any]] = {name: {"preset": name} for name in PRESET_CHANGES}
+#: The policy of a site that has none of its own.
+DEFAULT = Policy.from_document(PRESETS["balanced"])
+
+__all__ = ["ATTRIBUTES", "DEFAULT", "PRESETS", "SIGNALS", "Author", "Circumstances", "Line", "Policy",
+           "PolicyRefused", "Reason", "Scores", "Shadow", "Signal", "Verdict", "full", "judge"]  # fmt: skip
