@@ -79,6 +79,17 @@ class Overtaken(Refused):
         self.by = by
 
 
+class AlreadyReceived(Refused):
+    """The site sent a comment with this external id before.
+
+    :param external_id: the site's own id.
+    """
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__("A comment with this external_id was received before; use PUT to change it.")
+        self.external_id = external_id
+
+
 class InFlight(Refused):
     """The first request with this Idempotency-Key has not been answered yet."""
 

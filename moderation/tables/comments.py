@@ -24,7 +24,7 @@ class Site(Base):
     url: Mapped[str] = mapped_column(String(2000), default="")
     language: Mapped[str] = mapped_column(String(20), default="en")
     created_at: Mapped[datetime]
-    #: What an operator may set for one site: retention days, limits, quotas, Akismet blogs, message templates.
+    #: What an operator may set for one site: retention days, limits, quotas, blogs, message templates.
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: The model version pinned for this site; None follows the shipped champion.
     champion: Mapped[str | None] = mapped_column(String(80))

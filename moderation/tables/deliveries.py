@@ -39,8 +39,7 @@ class Endpoint(Base):
 class Event(Base):
     """A fact announced. Its id is the webhook-id of every attempt, its payload never changes.
 
-    The reader's text is not copied here: the body sent is made from the row at each attempt
-    only for what is stable; see delivery.body_of. An erasure empties `payload`.
+    An erasure empties the payload of what was announced before; see erasure.py.
     """
 
     __tablename__ = "events"

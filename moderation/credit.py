@@ -1,0 +1,135 @@
+"""What a decision means for its author's record and its article's counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert as plain_insert
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from moderation.tables import Article, Author, Comment
+
+COUNTED = ("approved", "rejected")
+
+
+def upsert(session: Session, table: Any) -> Any:
+    """An INSERT that can say ON CONFLICT, in the dialect of the session's database."""
+    dialects = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+    return dialects.get(session.get_bind().dialect.name, plain_insert)(table)
+
+
+def settle(session: Session, comments: Sequence[Comment], *, now: datetime) -> None:
+    """Count machine verdicts on first revisions for authors and articles; two statements for a batch."""
+    authors: dict[tuple[str, str], dict[str, Any]] = {}
+    articles: dict[tuple[str, str], dict[str, Any]] = {}
+    for comment in comments:
+        author = authors.setdefault(
+            (comment.site_id, comment.author_identity),
+            {
+                "site_id": comment.site_id,
+                "identity": comment.author_identity,
+                "name": comment.name,
+                "verified": comment.author_verified,
+                "first_seen_at": comment.received_at,
+                "last_seen_at": comment.received_at,
+                "approved": 0,
+                "rejected": 0,
+                "strikes": 0,
+                "reputation": 0.0,
+            },
+        )
+        author["name"], author["last_seen_at"] = comment.name, comment.received_at
+        if comment.status in COUNTED:
+            author[comment.status] += 1
+        if comment.article_id:
+            article = articles.setdefault(
+                (comment.site_id, comment.article_id),
+                defaultdict(
+                    int,
+                    site_id=comment.site_id,
+                    external_id=comment.article_id,
+                    url=comment.article_url,
+                    title=comment.article_title,
+                    section=comment.section,
+                    published_at=comment.article_published_at,
+                    first_seen_at=comment.received_at,
+                    comments=0,
+                    approved=0,
+                    rejected=0,
+                    reports=0,
+                ),
+            )
+            article["comments"] += comment.revision == 1
+            if comment.status in COUNTED:
+                article[comment.status] += 1
+    if authors:
+        # In one order everywhere: two workers never lock the same two authors crosswise.
+        statement = upsert(session, Author)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["site_id", "identity"],
+                set_={
+                    "name": statement.excluded.name,
+                    "last_seen_at": statement.excluded.last_seen_at,
+                    "approved": Author.approved + statement.excluded.approved,
+                    "rejected": Author.rejected + statement.excluded.rejected,
+                },
+            ),
+            [authors[key] for key in sorted(authors)],
+        )
+    if articles:
+        statement = upsert(session, Article)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["site_id", "external_id"],
+                set_={
+                    "comments": Article.comments + statement.excluded.comments,
+                    "approved": Article.approved + statement.excluded.approved,
+                    "rejected": Article.rejected + statement.excluded.rejected,
+                },
+            ),
+            [dict(articles[key]) for key in sorted(articles)],
+        )
+
+
+def decide(
+    session: Session,
+    comment: Comment,
+    *,
+    old: str,
+    new: str,
+    by_person: bool,
+    now: datetime,
+    undone: bool = False,
+) -> None:
+    """Move one comment between the counts of its author; a person's rejection is a strike."""
+    changes: dict[str, Any] = {}
+    if old in COUNTED:
+        changes[old] = getattr(Author, old) - 1
+    if new in COUNTED:
+        changes[new] = getattr(Author, new) + 1
+    if by_person and not undone and new == "rejected":
+        changes["strikes"] = Author.strikes + 1
+    elif by_person and undone and old == "rejected":
+        changes["strikes"] = Author.strikes - 1
+    if changes:
+        session.execute(
+            update(Author)
+            .where(Author.site_id == comment.site_id, Author.identity == comment.author_identity)
+            .values(**changes)
+        )
+
+
+def report(session: Session, comment: Comment) -> None:
+    """One more reader complained under this article."""
+    if comment.article_id:
+        session.execute(
+            update(Article)
+            .where(Article.site_id == comment.site_id, Article.external_id == comment.article_id)
+            .values(reports=Article.reports + 1)
+        )

@@ -1,0 +1,192 @@
+"""Announce a fact: the event and its deliveries are rows of the transaction that made it true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from moderation.store import endpoints_of
+from moderation.tables import Comment, Delivery, Endpoint, Event, new_id
+
+#: Every event a receiver can get; docs/webhooks.md describes each, and a test holds the two together.
+EVENTS = (
+    "comment.approved",
+    "comment.held",
+    "comment.rejected",
+    "comment.retracted",
+    "comment.edited",
+    "comment.erased",
+    "appeal.decided",
+    "endpoint.disabled",
+    "ping",
+)
+#: Announced without the reader's words: what comes down must not travel again.
+WITHOUT_TEXT = frozenset({"comment.retracted", "comment.erased"})
+
+
+def event_type_for(*, was_published: bool, had_verdict_before: bool, status: str) -> str | None:
+    """What readers' pages must be told when a comment comes to stand at ``status``.
+
+    :param was_published: some revision of it is public now.
+    :return: None when nothing changes for a receiver.
+    """
+    if status == "approved":
+        return "comment.edited" if was_published else "comment.approved"
+    if status in ("held", "rejected"):
+        return "comment.retracted" if was_published else f"comment.{status}"
+    if status == "withdrawn":
+        return "comment.retracted" if was_published else None
+    if status == "erased":
+        return "comment.erased"
+    return None
+
+
+def payload_of(
+    comment: Comment, *, event_type: str, reasons: Sequence[Mapping[str, Any]], at: datetime
+) -> dict[str, Any]:
+    """The `data` of an event about a comment (docs/webhooks.md).
+
+    Never the e-mail address, the IP or the user agent.
+    """
+    data: dict[str, Any] = {
+        "id": comment.id,
+        "external_id": comment.external_id,
+        "revision": comment.revision,
+        "sequence": comment.sequence,
+        "status": comment.status,
+        "article": {"id": comment.article_id, "url": comment.article_url, "title": comment.article_title},
+        "parent": {"id": comment.parent_id} if comment.parent_id else None,
+        "submitted_at": comment.submitted_at.isoformat(),
+        "decided_at": at.isoformat(),
+        "reasons": [{"name": reason.get("name"), "text": reason.get("text", "")} for reason in reasons],
+    }
+    if event_type not in WITHOUT_TEXT:
+        data |= {
+            "name": comment.name,
+            "body": comment.body,
+            "author": {
+                "id": comment.author_identity.removeprefix("id:") if comment.author_verified else None,
+                "url": comment.author_url or None,
+            },
+            "language": comment.language or None,
+        }
+    return data
+
+
+@dataclass
+class Outbox:
+    """Gathers events of one transaction and writes them with their deliveries in two statements."""
+
+    session: Session
+    now: datetime
+    endpoints: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
+    _events: list[dict[str, Any]] = field(default_factory=list)
+    _deliveries: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def for_sites(cls, session: Session, site_ids: Iterable[str], now: datetime) -> Outbox:
+        by_site: dict[str, list[Endpoint]] = {}
+        for endpoint in endpoints_of(session, sorted(set(site_ids))):
+            by_site.setdefault(endpoint.site_id, []).append(endpoint)
+        return cls(session, now, by_site)
+
+    def announce(
+        self,
+        *,
+        site_id: str,
+        event_type: str,
+        data: dict[str, Any],
+        comment_id: str | None = None,
+        sequence: int | None = None,
+        delay_seconds: float = 0,
+    ) -> str:
+        """Put an event in the outbox.
+
+        :param delay_seconds: before the first attempt; a person's act can be undone meanwhile.
+        :return: the event's id, which is the ``webhook-id`` of all its attempts.
+        """
+        event_id = new_id()
+        self._events.append(
+            {
+                "id": event_id,
+                "site_id": site_id,
+                "type": event_type,
+                "comment_id": comment_id,
+                "sequence": sequence,
+                "payload": data,
+                "created_at": self.now,
+            }
+        )
+        for endpoint in self.endpoints.get(site_id, ()):
+            if not endpoint.events or event_type in endpoint.events:
+                self._deliveries.append(
+                    {
+                        "id": new_id(),
+                        "site_id": site_id,
+                        "event_id": event_id,
+                        "endpoint_id": endpoint.id,
+                        "status": "due",
+                        "due_at": self.now + timedelta(seconds=delay_seconds),
+                        "attempts_made": 0,
+                        "created_at": self.now,
+                        "last_error": "",
+                    }
+                )
+        return event_id
+
+    def announce_comment(
+        self,
+        comment: Comment,
+        event_type: str,
+        *,
+        reasons: Sequence[Mapping[str, Any]] = (),
+        delay_seconds: float = 0,
+    ) -> str:
+        """Announce where a comment has come to stand; counts its sequence up."""
+        comment.sequence += 1
+        return self.announce(
+            site_id=comment.site_id,
+            event_type=event_type,
+            data=payload_of(comment, event_type=event_type, reasons=reasons, at=self.now),
+            comment_id=comment.id,
+            sequence=comment.sequence,
+            delay_seconds=delay_seconds,
+        )
+
+    def write(self) -> int:
+        """Write what was gathered. :return: how many deliveries."""
+        if self._events:
+            self.session.execute(insert(Event), self._events)
+        if self._deliveries:
+            self.session.execute(insert(Delivery), self._deliveries)
+        count = len(self._deliveries)
+        self._events, self._deliveries = [], []
+        return count
+
+
+def cancel_unsent(session: Session, comment_id: str, now: datetime) -> set[str]:
+    """Take back deliveries of a comment that no attempt was made for (an undo in time).
+
+    :return: the types of the events that nobody has seen at any endpoint.
+    """
+    events = {event.id: event for event in session.query(Event).where(Event.comment_id == comment_id)}
+    if not events:
+        return set()
+    cancelled = session.execute(
+        update(Delivery)
+        .where(
+            Delivery.event_id.in_(events),
+            Delivery.status == "due",
+            Delivery.attempts_made == 0,
+            Delivery.due_at > now,
+            Delivery.lease_until.is_(None),
+        )
+        .values(status="cancelled", finished_at=now)
+        .returning(Delivery.event_id)
+    )
+    return {event_id for (event_id,) in cancelled}
