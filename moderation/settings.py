@@ -252,6 +252,11 @@ class Settings:
         return self.redis_url
 
     @property
+    def embeds_broker(self) -> bool:
+        """Whether Redis is the embedded server of the data folder."""
+        return self.redis_url == "redis+socket://" + quote(str(embedded_socket(self.data_dir)))
+
+    @property
     def is_public(self) -> bool:
         """Whether people come by https, so that cookies must never travel without it."""
         return self.public_url.startswith("https://")

@@ -1,0 +1,281 @@
+"""Run everything here, on embedded parts, until Ctrl-C (``make run``)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import psutil
+
+from moderation.errors import Refused
+from moderation.settings import Settings
+from service import broker
+from service.stack import Died, Process, Stack, end_strays, last_line, warm_up, write_private
+
+RUN_FILE = "run.json"
+LOCK_FILE = "lock"
+
+#: What several children need, imported once before they are forked.
+WARM = (
+    "flask_babel",
+    "flask_limiter",
+    "flask_login",
+    "flask_smorest",
+    "flask_wtf",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.sqlite",
+    "cryptography.fernet",
+    "argon2",
+    "structlog",
+    "setproctitle",
+    "celery.bin.celery",
+    "celery.bin.worker",
+    "celery.apps.worker",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "celery.app.log",
+    "celery.app.task",
+    "celery.worker.consumer",
+    "celery.concurrency.prefork",
+    "celery.concurrency.thread",
+    "kombu.transport.redis",
+    "requests",
+    "gunicorn.app.wsgiapp",
+    "gunicorn.workers.gthread",
+    "numpy",
+)
+#: Our own rooms that several children need, with all their modules.
+WARM_ROOMS = ("moderation", "service")
+
+
+class FolderRefused(Refused):
+    """The data folder cannot be used.
+
+    :param data_dir: the folder.
+    :param reason: what the system says.
+    """
+
+    def __init__(self, data_dir: Path, reason: str) -> None:
+        super().__init__(
+            f"The data folder {data_dir} cannot be used: {reason}. "
+            "Make it writable, or set BTL_DATA_DIR to another one."
+        )
+        self.data_dir = data_dir
+
+
+class AlreadyRuns(Refused):
+    """Another ``btl up`` owns the data folder.
+
+    :param data_dir: the folder.
+    :param pid: its process id, as far as is known.
+    """
+
+    def __init__(self, data_dir: Path, pid: str) -> None:
+        super().__init__(
+            f"Another `btl up` (process {pid or 'unknown'}) already runs on {data_dir}: "
+            "stop it first, or set BTL_DATA_DIR, BTL_PORT and BTL_NEWS_SITE_PORT for a second one."
+        )
+
+
+class PortTaken(Refused):
+    """A port is in use.
+
+    :param variable: the setting that names it.
+    :param port: its number.
+    :param reason: what the system says.
+    """
+
+    def __init__(self, variable: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"Port {port} cannot be used: {reason}. "
+            f"Stop what listens there, or set {variable} to another port."
+        )
+
+
+class NotPrepared(Refused):
+    """The database could not be made ready; the sentence says why."""
+
+
+def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
+    """The parts of the embedded stack besides its broker; compose names the same commands."""
+    worker = f"celery --app worker worker --loglevel {settings.log_level} --hostname"
+    return [
+        _process("web", "gunicorn --config python:service.gunicorn_conf service:create_app()"),
+        _process("score worker", f"{worker} score@%h --queues score --concurrency 1"),
+        _process(
+            "deliver worker",
+            f"{worker} deliver@%h --queues deliver --pool threads --concurrency 8 --beat --schedule",
+            str(settings.data_dir / "beat-schedule"),
+        ),
+        _process(
+            "news site",
+            f"gunicorn --no-control-socket --bind 127.0.0.1:{settings.news_site_port} --worker-class gthread "
+            "--threads 8 examples.news_site:create_app()",
+            environment={
+                "BTL_API_URL": f"http://127.0.0.1:{settings.port}",
+                "BTL_SITE_KEY": kept["site_key"],
+                "BTL_WEBHOOK_SECRET": kept["webhook_secret"],
+                "NEWS_SITE_DATABASE": str(settings.data_dir / "news-site.sqlite3"),
+                "NEWS_SITE_PORT": str(settings.news_site_port),
+            },
+        ),
+    ]
+
+
+def _process(name: str, words: str, *more: str, environment: Mapping[str, str] | None = None) -> Process:
+    return Process(name, (*words.split(), *more), environment=environment or {})
+
+
+@click.command("up")
+def command() -> None:
+    """Run everything here, on embedded parts, until Ctrl-C.
+
+    API, desk, workers, schedule, broker, database and an example news site. The settings that matter most:
+    BTL_PORT, BTL_NEWS_SITE_PORT, BTL_DATA_DIR, BTL_DATABASE_URL, BTL_REDIS_URL; all are in docs/settings.md.
+    """
+    began = time.monotonic()
+    data_dir = Path(os.environ.get("BTL_DATA_DIR", "").strip() or "var").expanduser().absolute()
+    try:
+        with _own(data_dir) as lock:
+            _run(data_dir, lock, began)
+    except (Refused, Died) as refused:
+        click.echo(f"Error: {refused}", err=True)
+        raise SystemExit(1) from None
+
+
+def _run(data_dir: Path, lock: int, began: float) -> None:
+    from service import first_start
+
+    _tidy(data_dir)
+    try:
+        kept = first_start.keep_all_secrets(data_dir)
+    except (OSError, ValueError) as fault:
+        raise NotPrepared(str(fault)) from None
+    settings = Settings.from_environment(os.environ)
+    _refuse_taken_ports(settings)
+    _set_environment(settings)
+    settings = Settings.from_environment(os.environ)
+    webhook_url = f"http://127.0.0.1:{settings.news_site_port}/webhooks"
+    run_file = data_dir / RUN_FILE
+    with Stack(data_dir, click.echo, let_go=(lock,)) as stack:
+        if settings.embeds_broker:
+            mend = lambda: click.echo(f"Jobs that cannot be read are set aside: {broker.set_aside(data_dir)}")  # noqa: E731
+            stack.add(Process("broker", broker.command(data_dir), last=True, mend=mend))
+        preparing = stack.run_once(lambda: first_start.prepare(settings, kept, webhook_url))
+        warm_up(WARM, WARM_ROOMS)
+        prepared = stack.finished(preparing)
+        if prepared:
+            raise NotPrepared(last_line(stack.log("prepare")))
+        try:
+            for process in processes(settings, kept) if prepared == 0 else ():
+                stack.add(process)
+            stack.watch(
+                lambda: _answers(settings.port, "/readyz") and _answers(settings.news_site_port, "/"),
+                lambda: _tell(settings, kept, run_file, time.monotonic() - began),
+            )
+        finally:
+            run_file.unlink(missing_ok=True)
+        click.echo("\nStopping …")
+    click.echo(f"Stopped. Nothing is left running; the data stays in {data_dir}")
+
+
+@contextlib.contextmanager
+def _own(data_dir: Path) -> Iterator[int]:
+    """Make the data folder and hold its lock: two supervisors on one folder would fight over its children."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as fault:
+        raise FolderRefused(data_dir, fault.strerror or str(fault)) from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRuns(data_dir, os.read(lock, 20).decode("ascii", "replace").strip()) from None
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _tidy(data_dir: Path) -> None:
+    """Clear away what an earlier run left when it was killed."""
+    ended = end_strays(data_dir)
+    if ended:
+        click.echo(f"Ended {ended} processes that an earlier run left behind when it was killed.")
+    (data_dir / RUN_FILE).unlink(missing_ok=True)
+    # Figures of processes that are gone; prometheus_client would add them up for ever.
+    shutil.rmtree(data_dir / "metrics", ignore_errors=True)
+    pid = broker.process_id(data_dir)
+    if pid is not None:
+        with contextlib.suppress(psutil.Error):
+            server = psutil.Process(pid)
+            server.terminate()
+            server.wait(timeout=10)
+
+
+def _refuse_taken_ports(settings: Settings) -> None:
+    news = ("BTL_NEWS_SITE_PORT", "127.0.0.1", settings.news_site_port)
+    for variable, host, port in (("BTL_PORT", settings.host, settings.port), news):
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+            with socket.socket(found[0], socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(found[4])
+        except OSError as fault:
+            raise PortTaken(variable, port, fault.strerror or str(fault)) from None
+    if settings.port == settings.news_site_port:
+        raise PortTaken("BTL_NEWS_SITE_PORT", settings.port, "the API and the news site need one each")
+
+
+def _set_environment(settings: Settings) -> None:
+    """Give the children, through the environment they inherit, what holds for this stack."""
+    metrics = settings.data_dir / "metrics"
+    metrics.mkdir(exist_ok=True)
+    news_site = f"127.0.0.1:{settings.news_site_port}"
+    os.environ["BTL_DATA_DIR"] = str(settings.data_dir)
+    os.environ["BTL_WEBHOOK_ALLOWED_HOSTS"] = ",".join({*settings.webhook_allowed_hosts, news_site})
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    os.environ.setdefault("WEB_CONCURRENCY", "2")
+    # BLAS starts a thread for each core when it is loaded: the parent must have none when it forks, and
+    # processes that share two cores only get in each other's way with more.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def _answers(port: int, path: str) -> bool:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        line.request("GET", path)
+        return line.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        line.close()
+
+
+def _tell(settings: Settings, kept: dict[str, str], run_file: Path, seconds: float) -> None:
+    api, news_site = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{settings.news_site_port}"
+    names = ("site", "site_key", "akismet_key", "webhook_secret", "coral_secret")
+    people = ("moderator_email", "moderator_password")
+    urls = {"api_url": api, "desk_url": f"{api}/desk", "news_site_url": news_site}
+    write_private(run_file, urls | {name: kept[name] for name in (*names, *people)})
+    click.echo(
+        f"Ready after {seconds:.1f} s.\n\n"
+        f"  News site   {news_site}        write a comment as a reader\n"
+        f"  Desk        {api}/desk   decide what is held\n"
+        f"              sign in as {kept['moderator_email']} with {kept['moderator_password']}\n"
+        f"  API         {api}/docs   key {kept['site_key']}\n"
+        f"  Logs, data  {settings.data_dir}\n\n"
+        "`btl demo` sends a few hundred comments. Stop with Ctrl-C.",
+    )
