@@ -12,12 +12,9 @@ def main() -> None:
     except SettingsMissing as fault:
         sys.exit(str(fault))
     port = os.environ.get("NEWS_SITE_PORT", "8001")
+    command = f"-m gunicorn examples.news_site:create_app() --bind 127.0.0.1:{port} --workers 1 --threads 8"
     # exec: signals reach gunicorn itself, and nothing is left running when it ends.
-    os.execv(
-        sys.executable,
-        [sys.executable, "-m", "gunicorn", "examples.news_site:create_app()"]
-        + ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8"],
-    )
+    os.execv(sys.executable, [sys.executable, *command.split()])
 
 
 if __name__ == "__main__":
