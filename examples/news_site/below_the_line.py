@@ -13,8 +13,8 @@ PATIENCE = (2.0, 6.0)
 class Answer:
     """What became of a call.
 
-    :param outcome: ``taken``; ``faulty`` (the reader can mend it); ``refused`` (nobody can: comments are closed,
-        say); ``busy`` (rate limit); ``unreachable`` (down, timed out, wrong key: not the reader's fault).
+    :param outcome: ``taken``; ``faulty`` (the reader can mend it); ``refused`` (nobody can: comments are
+        closed, say); ``busy`` (rate limit); ``unreachable`` (down, timed out, wrong key: not their fault).
     :param faults: field -> what is wrong with it, for ``faulty``.
     :param detail: a sentence for the reader, for ``faulty`` and ``refused``.
     """

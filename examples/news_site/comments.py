@@ -77,6 +77,7 @@ def comment_of(db: sqlite3.Connection, external_id: str) -> sqlite3.Row | None:
 
 def keep_for_reader(
     db: sqlite3.Connection,
+    *,
     external_id: str,
     article: str,
     parent: str | None,
@@ -124,9 +125,10 @@ def threads_of(
     """Threads of an article as one reader may see them, newest thread first, answers in the order they came.
 
     :param page: from 1; 40 threads each.
-    :return: the threads, and whether older ones follow. A comment is a dict of its row, with ``answers`` (a flat
-        list of the same; ``answers_name`` says whom, where it is not the first), ``is_public`` and ``is_own``. What
-        is neither public nor the reader's own appears only as the empty head of a thread that lives on.
+    :return: the threads, and whether older ones follow. A comment is a dict of its row, with ``answers`` (a
+        flat list of the same; ``answers_name`` says whom, where it is not the first), ``is_public`` and
+        ``is_own``. What is neither public nor the reader's own appears only as the empty head of a thread
+        that lives on.
     """
     rows = db.execute(
         "SELECT * FROM comments WHERE article = ? AND (status = 'approved' OR was_public OR reader = ?) "
@@ -219,8 +221,8 @@ def _apply_to_comment(db: sqlite3.Connection, kind: str, data: dict[str, Any]) -
 
     if kind in ("comment.approved", "comment.edited"):
         db.execute(
-            "UPDATE comments SET status = 'approved', was_public = 1, name = ?, body = ?, edited = max(edited, ?), "
-            "why = NULL, appeal = NULL, answer = NULL WHERE external_id = ?",
+            "UPDATE comments SET status = 'approved', was_public = 1, name = ?, body = ?, "
+            "edited = max(edited, ?), why = NULL, appeal = NULL, answer = NULL WHERE external_id = ?",
             (str(data["name"]), str(data["body"]), int(kind == "comment.edited"), external_id),
         )
     elif kind == "comment.erased":
@@ -246,11 +248,12 @@ def _apply_to_comment(db: sqlite3.Connection, kind: str, data: dict[str, Any]) -
 
 
 def _why(reasons: list[dict[str, Any]]) -> str | None:
-    """The kind of the first reason that an author can make sense of. Scores and lines stay with the moderators."""
-    kinds = [
-        kind for reason in reasons for kind, names in KINDS_OF_REASON.items() if reason.get("name") in names
-    ]
-    return kinds[0] if kinds else None
+    """The kind of the first reason that an author can make sense of; scores stay with the moderators."""
+    for reason in reasons:
+        for kind, names in KINDS_OF_REASON.items():
+            if reason.get("name") in names:
+                return kind
+    return None
 
 
 def _drop_text(db: sqlite3.Connection, external_id: str, status: str) -> None:

@@ -16,6 +16,7 @@ from .words import MONTHS, WORDS
 
 # No other field has this name, and no reader sees it: who fills it in is a machine.
 HONEYPOT = "homepage"
+FIELDS = ("body", "name", "email", "parent", "form", HONEYPOT)
 REPORT_REASONS = (
     "OFFENSIVE",
     "HARASSMENT_BULLYING",
@@ -55,9 +56,7 @@ def comment_list(slug: str):
 def post_comment(slug: str):
     article = _article(slug)
     words = WORDS[article.language]
-    typed = {
-        name: request.form.get(name, "") for name in ("body", "name", "email", "parent", "form", HONEYPOT)
-    }
+    typed = {name: request.form.get(name, "") for name in FIELDS}
     if not _is_our_form():
         return _article_page(article, typed, notice=words["expired"], status=400)
     faults = {
@@ -74,12 +73,12 @@ def post_comment(slug: str):
     external_id = document["external_id"]
     comments.keep_for_reader(
         db,
-        external_id,
-        article.slug,
-        document.get("parent", {}).get("id"),
-        _reader(),
-        typed["name"],
-        typed["body"],
+        external_id=external_id,
+        article=article.slug,
+        parent=parent["external_id"] if parent else None,
+        reader=_reader(),
+        name=typed["name"].strip(),
+        body=typed["body"].strip(),
     )
     answer = _below_the_line().send_comment(document, _fingerprint(json.dumps(document, sort_keys=True)))
     if answer.outcome != "taken":

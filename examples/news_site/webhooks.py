@@ -1,7 +1,7 @@
 """Hearing from Below the Line: verify, then apply once and in order.
 
-``key_of`` and ``verify`` are all that a Standard Webhooks receiver needs. They are written out so that you can
-copy them; the ``standardwebhooks`` libraries do the same.
+``key_of`` and ``verify`` are all that a Standard Webhooks receiver needs. They are written out so that you
+can copy them; the ``standardwebhooks`` libraries do the same.
 """
 
 import base64
@@ -36,7 +36,7 @@ def key_of(secret: str) -> bytes:
 def verify(key: bytes, webhook_id: str, timestamp: str, signatures: str, body: bytes, now: float) -> bool:
     """Whether the sender knows the key and the message is fresh.
 
-    :param signatures: the ``webhook-signature`` header: one or several, space-separated, while a secret rotates.
+    :param signatures: the ``webhook-signature`` header: several, space-separated, while a secret rotates.
     :param body: the raw bytes as they came. A parsed and re-written document no longer matches.
     :param now: seconds since 1970.
 
