@@ -11,12 +11,12 @@ from sqlalchemy import Engine, and_, create_engine, event, or_, select, tuple_, 
 from sqlalchemy.orm import Session, sessionmaker
 
 from moderation.errors import NotFound
-from moderation.tables import Author, Comment, Endpoint, Revision, Site
+from moderation.tables import Author, Comment, Endpoint, Heartbeat, Revision, Site, SitePolicy
 
 #: Tries of one revision before a person gets it.
 MAX_ATTEMPTS = 3
 #: Longer than the task's time limit, so that a living worker never loses its claim.
-LEASE_SECONDS = 90
+LEASE_SECONDS = 45
 
 
 class Database:
@@ -121,7 +121,7 @@ def _claim(session: Session, tried: Any, limit: int, now: datetime) -> list[Comm
             .where(Comment.id.in_(ids))
             .values(lease_until=now + timedelta(seconds=LEASE_SECONDS), attempts=Comment.attempts + 1)
             .returning(Comment),
-            execution_options={"synchronize_session": False},
+            execution_options={"synchronize_session": False, "populate_existing": True},
         )
     )
 
@@ -215,4 +215,23 @@ def endpoints_of(session: Session, site_ids: Sequence[str]) -> list[Endpoint]:
         session.scalars(
             select(Endpoint).where(and_(Endpoint.site_id.in_(site_ids), Endpoint.status == "active"))
         )
+    )
+
+
+def beat(session: Session, part: str, *, now: datetime) -> None:
+    """Note that a part of the whole has just worked."""
+    row = session.get(Heartbeat, part)
+    if row is None:
+        session.add(Heartbeat(part=part, at=now, detail={}))
+    else:
+        row.at = now
+
+
+def newest_policy(session: Session, site_id: str, scope: str = "site") -> SitePolicy | None:
+    """The version in force; None where the site never saved one."""
+    return session.scalar(
+        select(SitePolicy)
+        .where(SitePolicy.site_id == site_id, SitePolicy.scope == scope)
+        .order_by(SitePolicy.version.desc())
+        .limit(1)
     )
