@@ -76,7 +76,7 @@ class Author:
     approved: float = 0.0
     rejected: float = 0.0
     strikes: int = 0
-    reputation: float = 0.5
+    reputation: float = 0.0
 
     @property
     def rejected_share(self) -> float:
