@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from models.scorer import Scorer
-
 from moderation.store import Database, open_database
 from moderation.vault import Vault, vault_of
 from worker.celery import settings

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from models.scorer import Scored, Text
 from sqlalchemy import select
 
+from models.scorer import Scored, Text
 from moderation import jobs, judging, lifecycle, store
 from moderation.judging import Ready
 from moderation.logs import log_of

@@ -1,0 +1,44 @@
+"""Housekeeping on the clock: seal the decision log, forget in time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from moderation import erasure, jobs, retention, sealing
+from moderation.logs import log_of
+from worker import parts
+from worker.celery import app, settings
+
+log = log_of(__name__)
+#: Within the task's time limit; what is left waits for the next turn of the clock.
+BUDGET_SECONDS = 20
+
+
+@app.task(name=jobs.SEAL)
+def seal() -> None:
+    """Cover the decisions taken since the last turn by links of the chain."""
+    started, sealed = time.monotonic(), 0
+    while time.monotonic() - started < BUDGET_SECONDS:
+        with parts.database().writing() as session:
+            count = sealing.seal(session, now=datetime.now(UTC))
+        sealed += count
+        if count < sealing.BATCH:
+            break
+    if sealed:
+        log.info("decisions_sealed", count=sealed)
+
+
+@app.task(name=jobs.RETAIN)
+def retain() -> None:
+    """Drop everything whose time is over, in short transactions."""
+    started, dropped = time.monotonic(), 0
+    while time.monotonic() - started < BUDGET_SECONDS:
+        with parts.database().writing() as session:
+            counts = retention.forget(session, now=datetime.now(UTC), ip_keep_days=settings.ip_keep_days)
+        dropped += sum(counts.values())
+        if not any(counts.values()):
+            break
+        log.info("forgotten", **counts)
+    if dropped:
+        erasure.sweep_bytes(parts.database().engine)
