@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import select
 import signal
@@ -20,15 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-import psutil
+import setproctitle
+
+from service.data_folder import PROCESSES_FILE, last_line, log_of, note_processes
 
 # Forking after libraries were loaded is not safe on macOS, whose frameworks start threads of their own.
 CAN_FORK_WARM = sys.platform == "linux"
-PROCESSES_FILE = "processes.json"
-SUPERVISOR = "btl up"
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
-LARGEST_LOG_BYTES = 20_000_000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -215,7 +213,7 @@ class Stack:
     def _plan_restart(self, child: _Child, code: int) -> None:
         lived = time.monotonic() - child.started_at
         child.deaths = 1 if lived > STEADY_SECONDS else child.deaths + 1
-        log = self.log(child.process.name)
+        log = log_of(self.data_dir, child.process.name)
         if not self._ready and child.deaths == 2 and child.process.mend is not None:
             child.process.mend()
         elif not self._ready and child.deaths >= 3:
@@ -235,8 +233,7 @@ class Stack:
 
     def _fork(self, name: str) -> int:
         """Fork; in the child, leave the terminal, follow the parent into death, and write to a log."""
-        log = self.log(name)
-        _make_room(log)
+        log = log_of(self.data_dir, name)
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         parent = os.getpid()
         sys.stdout.flush()
@@ -261,64 +258,9 @@ class Stack:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
         return pid
 
-    def log(self, name: str) -> Path:
-        """Where a process writes its log."""
-        folder = self.data_dir / "logs"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        return folder / f"{name.replace(' ', '-')}.log"
-
     def _note(self) -> None:
-        """Write down what runs, for whoever must clean up after a crash of this very process."""
-        rows = [{"name": SUPERVISOR, "pid": os.getpid(), "started": psutil.Process().create_time()}]
-        for child in self._children:
-            if child.pid:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    started = psutil.Process(child.pid).create_time()
-                    rows.append({"name": child.process.name, "pid": child.pid, "started": started})
-        write_private(self.data_dir / PROCESSES_FILE, rows)
-
-
-def end_strays(data_dir: Path, patience_seconds: float = 5.0) -> int:
-    """End what an earlier stack on this folder left running when it was killed.
-
-    A process counts as left when it, or the leader of its group, is on the list with the same start time:
-    a process id alone may belong to a stranger by now.
-
-    :returns: how many processes were ended.
-    """
-    path = data_dir / PROCESSES_FILE
-    try:
-        listed = json.loads(path.read_text("utf-8"))
-        rows = {int(row["pid"]): float(row["started"]) for row in listed if row["name"] != SUPERVISOR}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        rows = {}
-    left: list[psutil.Process] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            started = rows.get(os.getpgid(process.pid))
-            is_leader = process.pid in rows
-            if started is None or process.pid == os.getpid() or process.uids().real != os.getuid():
-                continue
-            if process.create_time() > started - 0.1 if not is_leader else process.create_time() == started:
-                left.append(process)
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
-    _, stubborn = psutil.wait_procs(left, timeout=patience_seconds)
-    for process in stubborn:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(stubborn, timeout=patience_seconds)
-    path.unlink(missing_ok=True)
-    return len(left)
-
-
-def write_private(path: Path, content: object) -> None:
-    """Write JSON that only this user may read, whole or not at all."""
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(content, out, indent=1)
-    os.replace(beside, path)
+        running = {child.process.name: child.pid for child in self._children if child.pid}
+        note_processes(self.data_dir, running)
 
 
 def warm_up(modules: Iterable[str], rooms: Iterable[str]) -> None:
@@ -355,6 +297,7 @@ def _become(process: Process) -> NoReturn:
             os._exit(127)
     import runpy
 
+    setproctitle.setproctitle(f"btl {process.name}")
     code = 1
     sys.argv = [str(script), *process.command[1:]]
     try:
@@ -391,16 +334,3 @@ def _die_with(parent: int) -> None:
 def _end_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def _make_room(log: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LARGEST_LOG_BYTES:
-            os.replace(log, log.with_suffix(".log.1"))
-
-
-def last_line(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it says nothing"
-    return "it says nothing"

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import psutil
+import setproctitle
 
 from moderation.errors import Refused
 from moderation.settings import Settings
 from service import broker
-from service.stack import Died, Process, Stack, end_strays, last_line, warm_up, write_private
+from service.data_folder import end_strays, last_line, log_of, own, write_private
+from service.stack import Died, Process, Stack, warm_up
 
 RUN_FILE = "run.json"
-LOCK_FILE = "lock"
 
 #: What several children need, imported once before they are forked.
 WARM = (
@@ -35,7 +35,6 @@ WARM = (
     "cryptography.fernet",
     "argon2",
     "structlog",
-    "setproctitle",
     "celery.bin.celery",
     "celery.bin.worker",
     "celery.apps.worker",
@@ -55,35 +54,6 @@ WARM = (
 )
 #: Our own rooms that several children need, with all their modules.
 WARM_ROOMS = ("moderation", "service")
-
-
-class FolderRefused(Refused):
-    """The data folder cannot be used.
-
-    :param data_dir: the folder.
-    :param reason: what the system says.
-    """
-
-    def __init__(self, data_dir: Path, reason: str) -> None:
-        super().__init__(
-            f"The data folder {data_dir} cannot be used: {reason}. "
-            "Make it writable, or set BTL_DATA_DIR to another one."
-        )
-        self.data_dir = data_dir
-
-
-class AlreadyRuns(Refused):
-    """Another ``btl up`` owns the data folder.
-
-    :param data_dir: the folder.
-    :param pid: its process id, as far as is known.
-    """
-
-    def __init__(self, data_dir: Path, pid: str) -> None:
-        super().__init__(
-            f"Another `btl up` (process {pid or 'unknown'}) already runs on {data_dir}: "
-            "stop it first, or set BTL_DATA_DIR, BTL_PORT and BTL_NEWS_SITE_PORT for a second one."
-        )
 
 
 class PortTaken(Refused):
@@ -119,7 +89,7 @@ def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
         _process(
             "news site",
             f"gunicorn --no-control-socket --bind 127.0.0.1:{settings.news_site_port} --worker-class gthread "
-            "--threads 8 examples.news_site:create_app()",
+            "--workers 1 --threads 8 examples.news_site:create_app()",
             environment={
                 "BTL_API_URL": f"http://127.0.0.1:{settings.port}",
                 "BTL_SITE_KEY": kept["site_key"],
@@ -143,9 +113,11 @@ def command() -> None:
     BTL_PORT, BTL_NEWS_SITE_PORT, BTL_DATA_DIR, BTL_DATABASE_URL, BTL_REDIS_URL; all are in docs/settings.md.
     """
     began = time.monotonic()
+    os.umask(0o077)  # databases and logs are for this user alone
+    setproctitle.setproctitle("btl up")  # before the environment changes: it cannot find its place later
     data_dir = Path(os.environ.get("BTL_DATA_DIR", "").strip() or "var").expanduser().absolute()
     try:
-        with _own(data_dir) as lock:
+        with own(data_dir) as lock:
             _run(data_dir, lock, began)
     except (Refused, Died) as refused:
         click.echo(f"Error: {refused}", err=True)
@@ -174,7 +146,7 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
         warm_up(WARM, WARM_ROOMS)
         prepared = stack.finished(preparing)
         if prepared:
-            raise NotPrepared(last_line(stack.log("prepare")))
+            raise NotPrepared(last_line(log_of(data_dir, "prepare")))
         try:
             for process in processes(settings, kept) if prepared == 0 else ():
                 stack.add(process)
@@ -186,26 +158,6 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
             run_file.unlink(missing_ok=True)
         click.echo("\nStopping …")
     click.echo(f"Stopped. Nothing is left running; the data stays in {data_dir}")
-
-
-@contextlib.contextmanager
-def _own(data_dir: Path) -> Iterator[int]:
-    """Make the data folder and hold its lock: two supervisors on one folder would fight over its children."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as fault:
-        raise FolderRefused(data_dir, fault.strerror or str(fault)) from None
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRuns(data_dir, os.read(lock, 20).decode("ascii", "replace").strip()) from None
-        os.ftruncate(lock, 0)
-        os.write(lock, str(os.getpid()).encode())
-        yield lock
-    finally:
-        os.close(lock)
 
 
 def _tidy(data_dir: Path) -> None:
