@@ -68,7 +68,11 @@ def _read(response: requests.Response) -> Answer:
         body = {}
     if response.ok:
         return Answer("taken", body)
-    if response.status_code == 429:
+    problem = str(body.get("type", "")).rpartition("#")[2]
+    if problem == "already-received":
+        # An earlier try got through although its answer did not.
+        return Answer("taken")
+    if response.status_code == 429 or problem == "in-flight":
         return Answer("busy")
     if response.status_code in (401, 403) or response.status_code >= 500:
         return Answer("unreachable")

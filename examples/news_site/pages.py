@@ -59,9 +59,7 @@ def post_comment(slug: str):
     typed = {name: request.form.get(name, "") for name in FIELDS}
     if not _is_our_form():
         return _article_page(article, typed, notice=words["expired"], status=400)
-    faults = {
-        name: words[f"required_{name}"] for name in ("body", "name", "email") if not typed[name].strip()
-    }
+    faults = _faults_at_sight(typed, words)
     if faults:
         return _article_page(article, typed, faults, words["faults"], 422)
 
@@ -84,7 +82,8 @@ def post_comment(slug: str):
     if answer.outcome != "taken":
         comments.forget_unsent(db, external_id)
         return _not_taken(article, typed, answer)
-    comments.note_taken(db, external_id, str(answer.body["id"]))
+    if "id" in answer.body:
+        comments.note_taken(db, external_id, str(answer.body["id"]))
     session["posted"] = external_id
     return redirect(url_for("pages.article", slug=slug, _anchor="comments"), 303)
 
@@ -97,9 +96,13 @@ def report(external_id: str):
     reason, text = request.form.get("reason", ""), request.form.get("text", "").strip()
 
     def send() -> Answer:
-        document: dict[str, Any] = {"reason": reason if reason in REPORT_REASONS else "OTHER"}
-        if text:
-            document["text"] = text
+        document = {
+            "reason": reason if reason in REPORT_REASONS else "OTHER",
+            "text": text,
+            "illegal": reason == "ILLEGAL_CONTENT",
+            # So that one reader's second report of the same comment does not count twice.
+            "reporter": {"id": _fingerprint(f"reporter {_reader()}")},
+        }
         return _below_the_line().report(comment["btl_id"], document)
 
     return _small_form("report", comment, send, reasons=REPORT_REASONS)
@@ -203,6 +206,16 @@ def _comment_document(article: Article, typed: dict[str, str], parent: Any) -> d
     if parent is not None:
         document["parent"] = {"id": parent["external_id"], "body": parent["body"]}
     return document
+
+
+def _faults_at_sight(typed: dict[str, str], words: dict[str, str]) -> dict[str, str]:
+    """What needs no question to the API; the API looks more closely."""
+    faults = {
+        name: words[f"required_{name}"] for name in ("body", "name", "email") if not typed[name].strip()
+    }
+    if "email" not in faults and "@" not in typed["email"]:
+        faults["email"] = words["bad_email"]
+    return faults
 
 
 def _not_taken(article: Article, typed: dict[str, str], answer: Answer):
