@@ -60,7 +60,7 @@ def command(as_json: bool) -> None:
         session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
         try:
             with _progress(as_json) as progress:
-                posted = list(_post(session, running, comments, progress))
+                posted = _post(session, running, comments, progress)
                 statuses = _decisions(session, running["api_url"], posted, progress)
         except requests.RequestException as fault:
             raise DemoRefused(
@@ -82,8 +82,8 @@ def _what_runs() -> dict[str, str]:
         return {name: str(running[name]) for name in ("api_url", "site_key", "news_site_url", "desk_url")}
     except FileNotFoundError:
         raise DemoRefused(
-            f"Nothing runs here: there is no {path}. Start the program with `make run` (or `btl up`) and call "
-            "`btl demo` in a second terminal, in the same folder."
+            f"Nothing runs here: there is no {path}. Start the program with `make run` (or `btl up`) and "
+            "call `btl demo` in a second terminal, in the same folder."
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise DemoRefused(f"{path} cannot be read ({fault}). Stop the program and start it again.") from None
@@ -91,7 +91,7 @@ def _what_runs() -> dict[str, str]:
 
 def _post(
     session: Any, running: dict[str, str], comments: list[dict[str, str]], progress: Any
-) -> Iterator[Posted]:
+) -> list[Posted]:
     run = secrets.token_hex(4)
     bar = progress.add_task("Posting", total=len(comments))
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -100,8 +100,9 @@ def _post(
             for number, comment in enumerate(comments)
         ]
         for one in as_completed(sent):
+            one.result()
             progress.advance(bar)
-            yield one.result()
+    return [one.result() for one in sent]
 
 
 def _post_one(
@@ -150,7 +151,7 @@ def _decisions(session: Any, api_url: str, posted: list[Posted], progress: Any) 
     statuses = {one.id: "pending" for one in posted if one.id}
     bar = progress.add_task("Deciding", total=len(statuses))
     last_moved = time.monotonic()
-    while waiting := {id for id, status in statuses.items() if status == "pending"}:
+    while waiting := {name for name, status in statuses.items() if status == "pending"}:
         for comment in _newest(session, api_url, lambda seen, waiting=waiting: waiting <= seen):
             if comment["id"] in waiting:
                 statuses[comment["id"]] = comment["status"]
@@ -192,19 +193,13 @@ def _result(posted: list[Posted], statuses: dict[str, str], seconds: float) -> d
         kind = kinds.setdefault(one.comment["kind"], {"meant": one.comment["meant"], "became": Counter()})
         kind["became"][became] += 1
         meant.setdefault(one.comment["meant"], Counter())[became] += 1
-    order = list(
-        dict.fromkeys(one.comment["kind"] for one in sorted(posted, key=lambda p: _RANK[p.comment["meant"]]))
-    )
     return {
         "posted": sum(bool(one.id) for one in posted),
         "refused": [{"name": one.comment["name"], "why": one.why} for one in posted if not one.id],
         "seconds": round(seconds, 1),
-        "by_kind": {kind: {**kinds[kind], "became": dict(kinds[kind]["became"])} for kind in order},
+        "by_kind": {name: {**kind, "became": dict(kind["became"])} for name, kind in kinds.items()},
         "by_meant": {name: dict(meant[name]) for name in MEANT if name in meant},
     }
-
-
-_RANK = {name: rank for rank, name in enumerate(MEANT)}
 
 
 def _progress(quiet: bool) -> Any:
