@@ -21,6 +21,8 @@ _TRAIT = re.compile(
     rf"[{_LETTER}][0-9@$!|+€£¡*]|[0-9@$!|+€£¡*][{_LETTER}]|[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]|(.)\1\1"
 )
 _SPACED = re.compile(r"(?<![^\W_])([^\W_](?:[ .\-_*·,/\\]{1,2}[^\W_]){2,})(?![^\W_])")
+_SEPARATORS = re.compile(r"[ .\-_*·,/\\]")
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _RUN = re.compile(r"(.)\1{2,}")
 _SPACE = re.compile(r"\s+")
 _TOKEN = re.compile(r"[^\W_]+")
@@ -53,8 +55,8 @@ def spellings(text: str) -> tuple[str, ...]:
     """
     plain = fold(text)
     found = [plain]
-    joined = _SPACED.sub(lambda match: re.sub(r"[ .\-_*·,/\\]", "", match[1]), plain)
-    words = [word for word in joined.split(" ") if _TRAIT.search(word)]
+    joined = _SPACED.sub(lambda match: _SEPARATORS.sub("", match[1]), plain)
+    words = [word for word in joined.split(" ") if _TRAIT.search(word)] if _TRAIT.search(joined) else []
     if joined == plain and not words:
         return (plain,)
     found.append(joined)
@@ -96,3 +98,18 @@ def is_spaced(text: str) -> bool:
         or 0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or code >= 0x20000
         for code in map(ord, text)
     )  # fmt: skip
+
+
+def canonical(text: str) -> list[str]:
+    """The words of a text with its disguises off, addresses and numbers left out: for telling copies apart.
+
+    A campaign changes its links, amounts and letter forms first, and its sentences last.
+    """
+    plain = fold(_ADDRESS.sub(" ", text) if "://" in text or "www." in text.lower() else text)
+    joined = _SPACED.sub(lambda match: _SEPARATORS.sub("", match[1]), plain)
+    # one look at the whole first: most texts hide nothing
+    if _TRAIT.search(joined):
+        joined = " ".join(
+            _RUN.sub(r"\1", _undisguised(word)) if _TRAIT.search(word) else word for word in joined.split(" ")
+        )
+    return [word for word in tokens(joined) if not word.isdigit()]

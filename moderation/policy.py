@@ -99,6 +99,7 @@ class Policy:
             if len(self.built) >= _MOST_BUILT_ARTICLES:
                 self.built.clear()
             built = _built(merged(here.whole, override), self.version, ("articles",), [])
+            built = replace(built, shadow=self.shadow)
             self.built[(section, article)] = built
         return built
 
@@ -143,17 +144,19 @@ def _built(
         effects[name] = said.get("effect", "note")
         weights[name] = 0.0 if effects[name] == "ignore" else float(said.get("weight", weights[name]))
     plain = {k: v for k, v in whole.items() if k not in ("sections", "articles", "shadow", "preset", "name")}
-    sections: dict[str, Policy] = {}
-    for name, over in whole.get("sections", {}).items():
-        sections[name] = _built(merged(plain, over), version, (*path, "sections", name), faults)
-    for name, over in whole.get("articles", {}).items():
-        # built once here for its faults alone: thousands of articles are kept as their few words
-        _built(merged(plain, over), version, (*path, "articles", name), faults)
     shadow = None
     if whole.get("shadow") is not None:
         said = whole["shadow"]
         base = full(said) if "preset" in said else merged(plain, said)
         shadow = _built(base, version, (*path, "shadow"), faults)
+    sections: dict[str, Policy] = {}
+    for name, over in whole.get("sections", {}).items():
+        section = _built(merged(plain, over), version, (*path, "sections", name), faults)
+        # a shadow policy is the whole site's, with sections of its own
+        sections[name] = replace(section, shadow=shadow)
+    for name, over in whole.get("articles", {}).items():
+        # built once here for its faults alone: thousands of articles are kept as their few words
+        _built(merged(plain, over), version, (*path, "articles", name), faults)
     return Policy(
         document=dict(whole if document is None else document),
         whole=plain,

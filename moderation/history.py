@@ -1,0 +1,185 @@
+"""What the store knows around a batch of comments: their authors, floods, sieges, and copies seen before.
+
+A handful of statements for the whole batch, each with a bound on the rows it reads, so that a comment
+costs the same on a quiet site and in the middle of a flood.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import String, column, func, literal, select, values
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from moderation.copies import Recalled, look_back
+from moderation.policy import Policy
+from moderation.reputation import balance_of
+from moderation.signals import History
+from moderation.store import authors_of
+from moderation.tables import Author, Comment, Report
+
+Key = tuple[str, str]
+RECENT = timedelta(minutes=10)
+MOST_OF_AN_HOUR = 5_000
+#: Sieges are looked at anew this often; a count of the last hour changes slowly.
+SIEGE_SECONDS = 10
+
+
+def recall(
+    session: Session,
+    batch: Sequence[tuple[Comment, Policy]],
+    facts: Mapping[str, Mapping[str, Any]],
+    *,
+    now: datetime,
+) -> Recalled:
+    """The history of each comment of a batch.
+
+    :param batch: comments with the policy in force for each, oldest first.
+    :param facts: comment id -> the facts of its text.
+    """
+    histories: dict[str, History] = {}
+    comments = [comment for comment, _ in batch]
+    authors = authors_of(session, ((c.site_id, c.author_identity) for c in comments))
+    recent = _recent(session, batch, now)
+    last = _last_under_article(session, batch, now)
+    sieges = {s: _siege(session, s, now) for s in {c.site_id for c, p in batch if p.settings.get("siege")}}
+    for comment in comments:
+        siege = sieges.get(comment.site_id, ({}, {}))
+        history = replace(
+            _record_of(authors.get((comment.site_id, comment.author_identity)), comment, now),
+            author_recent=recent["author"].get((comment.site_id, comment.author_identity), 0),
+            ip_recent=recent["ip"].get((comment.site_id, comment.ip_hash or ""), 0),
+            thread_recent=recent["thread"].get((comment.site_id, comment.article_id), 0),
+            seconds_since_last=last.get(comment.id),
+            article_reports=siege[0].get(comment.article_id, 0),
+            article_rejections=siege[1].get(comment.article_id, 0),
+        )
+        histories[comment.id] = history
+    return look_back(session, comments, facts, histories, now=now)
+
+
+def first_id_at(moment: datetime) -> str:
+    """The smallest id that a comment received at a moment can have."""
+    return str(ULID.from_datetime(moment))[:10] + "0" * 16
+
+
+def _record_of(author: Author | None, comment: Comment, now: datetime) -> History:
+    if author is None:
+        return History(verified=comment.author_verified)
+    return History(
+        known=author.first_seen_at < comment.received_at,
+        verified=comment.author_verified,
+        approved=author.approved,
+        rejected=author.rejected,
+        strikes=author.strikes,
+        balance=balance_of(author.reputation, now),
+        trusted_at=author.trusted_at,
+        banned_until=author.banned_until,
+    )
+
+
+def _recent(
+    session: Session, batch: Sequence[tuple[Comment, Policy]], now: datetime
+) -> dict[str, dict[Key, int]]:
+    """How many comments of the last ten minutes share author, address or article; counted to the limit."""
+    since = now - RECENT
+    after = first_id_at(since)
+    asked: dict[str, tuple[Any, Any, set[Key]]] = {
+        "author": (Comment.author_identity, Comment.id >= after, set()),
+        "ip": (Comment.ip_hash, Comment.received_at >= since, set()),
+        "thread": (Comment.article_id, Comment.id >= after, set()),
+    }
+    limits = dict.fromkeys(asked, 0)
+    for comment, policy in batch:
+        for whose, value in (
+            ("author", comment.author_identity),
+            ("ip", comment.ip_hash),
+            ("thread", comment.article_id),
+        ):
+            if value:
+                asked[whose][2].add((comment.site_id, value))
+            limits[whose] = max(limits[whose], int(policy.limits[f"{whose}_per_10_minutes"]) + 1)
+    return {
+        whose: _counted(session, of, condition, keys, limits[whose])
+        for whose, (of, condition, keys) in asked.items()
+    }
+
+
+def _counted(session: Session, of: Any, condition: Any, keys: set[Key], limit: int) -> dict[Key, int]:
+    if not keys:
+        return {}
+    asked = (
+        values(column("site", String), column("key", String), name="asked").data(sorted(keys)).cte("asked")
+    )
+    some = (
+        select(literal(1).label("one"))
+        .where(Comment.site_id == asked.c.site, of == asked.c.key, condition)
+        .limit(limit)
+        .correlate(asked)
+        .subquery()
+    )
+    counted = select(func.count()).select_from(some).scalar_subquery()
+    return {
+        (site, key): count for site, key, count in session.execute(select(asked.c.site, asked.c.key, counted))
+    }
+
+
+def _last_under_article(
+    session: Session, batch: Sequence[tuple[Comment, Policy]], now: datetime
+) -> dict[str, float]:
+    """Seconds since the author's last comment under the article, where a policy asks (slow mode)."""
+    found: dict[str, float] = {}
+    for comment, policy in batch:
+        slow = policy.settings.get("slow_mode")
+        if not slow or not comment.article_id:
+            continue
+        since = comment.submitted_at - timedelta(seconds=slow["seconds"])
+        last = session.scalar(
+            select(Comment.submitted_at)
+            .where(
+                Comment.site_id == comment.site_id,
+                Comment.author_identity == comment.author_identity,
+                Comment.id >= first_id_at(since),
+                Comment.id < comment.id,
+                Comment.article_id == comment.article_id,
+            )
+            .order_by(Comment.id.desc())
+            .limit(1)
+        )
+        if last is not None:
+            found[comment.id] = max(0.0, (comment.submitted_at - last).total_seconds())
+    return found
+
+
+_sieges: dict[str, tuple[float, dict[str, int], dict[str, int]]] = {}
+
+
+def _siege(session: Session, site_id: str, now: datetime) -> tuple[dict[str, int], dict[str, int]]:
+    """article -> reports and rejections in the last hour; at most SIEGE_SECONDS old."""
+    known = _sieges.get(site_id)
+    if known is not None and time.monotonic() - known[0] < SIEGE_SECONDS:
+        return known[1], known[2]
+    after = first_id_at(now - timedelta(hours=1))
+    rejected = (
+        select(Comment.article_id)
+        .where(Comment.site_id == site_id, Comment.status == "rejected", Comment.id >= after)
+        .order_by(Comment.id.desc())
+        .limit(MOST_OF_AN_HOUR)
+    )
+    reported = (
+        select(Comment.article_id)
+        .join(Report, Report.comment_id == Comment.id)
+        .where(Report.site_id == site_id, Report.id >= after)
+        .order_by(Report.id.desc())
+        .limit(MOST_OF_AN_HOUR)
+    )
+    reports = dict(Counter(session.scalars(reported)))
+    rejections = dict(Counter(session.scalars(rejected)))
+    _sieges[site_id] = (time.monotonic(), reports, rejections)
+    return reports, rejections
