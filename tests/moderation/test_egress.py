@@ -1,0 +1,409 @@
+"""No address that a stranger types makes us call the inside of the network."""
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from moderation.egress import Egress, TargetRefused, is_public
+from tests.receiver import answering, flooding, hanging, receiving, resetting, trickling
+
+INWARD = [
+    # loopback and "this host", in every spelling that a C library takes for an address
+    "127.0.0.1",
+    "127.255.255.254",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.1",
+    "0177.0.0.1",
+    "017700000001",
+    "0",
+    "0.0.0.0",
+    "localhost",
+    "LOCALHOST",
+    "①②⑦.⓪.⓪.①",
+    "[::1]",
+    "[::]",
+    "[0:0:0:0:0:0:0:1]",
+    # private, carrier-grade NAT, link-local and the cloud's metadata
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "2852039166",
+    "0xa9fea9fe",
+    "[fe80::1]",
+    "[fd00:ec2::254]",
+    "[fc00::1]",
+    # IPv4 carried in IPv6
+    "[::ffff:127.0.0.1]",
+    "[::ffff:a9fe:a9fe]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[64:ff9b:1::1]",
+    "[2002:7f00:1::]",
+    "[2001:0:7f00:1::]",
+    # nobody in particular
+    "224.0.0.1",
+    "[ff02::1]",
+    "255.255.255.255",
+    "240.0.0.1",
+    "192.0.2.1",
+    "198.18.0.1",
+    "192.88.99.1",
+    "[2001:db8::1]",
+    "[5f00::1]",
+]
+
+
+@pytest.fixture
+def egress():
+    opened = Egress()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def egress_to():
+    """An egress that may call one host, wherever it is."""
+    opened = []
+
+    def build(*hosts, **options):
+        opened.append(Egress(hosts, **options))
+        return opened[-1]
+
+    yield build
+    for one in opened:
+        one.close()
+
+
+def resolving_to(*answers):
+    """A name server under the attacker's control: one answer for each question, the last for ever."""
+    asked = []
+
+    def resolve(host, port, **_):
+        asked.append(host)
+        addresses = answers[min(len(asked), len(answers)) - 1]
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (address, port, 0, 0) if ":" in address else (address, port),
+            )
+            for address in addresses
+        ]
+
+    resolve.asked = asked
+    return resolve
+
+
+@pytest.mark.parametrize("host", INWARD)
+def test_an_address_that_points_inward_is_refused_when_registered_and_when_called(egress, host):
+    with pytest.raises(TargetRefused):
+        egress.check(f"http://{host}/")
+
+    answer = egress.post(f"http://{host}/", b"", {})
+    assert answer.status is None
+    assert answer.error
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "93.184.215.14", "2606:4700:4700::1111", "2a00:1450:4001::200e"]
+)
+def test_public_addresses_are_public(address):
+    assert is_public(address)
+
+
+def test_no_address_of_the_special_registries_is_public():
+    special = (
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 "
+        "192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 "
+        "224.0.0.0/4 240.0.0.0/4 ::/128 ::1/128 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 "
+        "2001::/23 2001:db8::/32 2002::/16 3fff::/20 5f00::/16 fc00::/7 fe80::/10 ff00::/8"
+    )
+    for network in special.split(" "):
+        net = ipaddress.ip_network(network)
+        for place in (0, net.num_addresses // 3, net.num_addresses - 1):
+            assert not is_public(str(net[place])), net[place]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "https://"),
+        ("news.example/hook", "https://"),
+        ("ftp://news.example/", "https://"),
+        ("file:///etc/passwd", "https://"),
+        ("gopher://news.example/", "https://"),
+        ("javascript:alert(1)", "https://"),
+        ("http://user:secret@news.example/", "user name"),
+        ("http://news.example@127.0.0.1/", "user name"),
+        ("http:///hook", "host"),
+        ("http://news.example:0/", "port"),
+        ("http://news.example:99999/", "URL"),
+        ("http://[::1/", "URL"),
+        ("http://news.example\\@127.0.0.1/", "backslash"),
+        ("http://news.example/\r\nHost: inside", "control"),
+        ("http://news.example/ x", "space"),
+        ("http://" + "a" * 64 + ".example/", "name"),
+        ("http://news.example/" + "a" * 2000, "2000"),
+    ],
+)
+def test_what_is_no_plain_web_address_is_refused_with_the_reason(egress, url, says):
+    with pytest.raises(TargetRefused, match=says):
+        egress.check(url)
+
+    assert egress.post(url, b"", {}).status is None
+
+
+def test_one_hidden_address_among_public_ones_is_refused(egress_to):
+    egress = egress_to(resolve=resolving_to(["93.184.215.14", "10.0.0.1"]))
+
+    with pytest.raises(TargetRefused, match="BTL_WEBHOOK_ALLOWED_HOSTS"):
+        egress.check("https://news.example/hooks")
+
+
+def test_a_refusal_does_not_tell_what_an_inner_name_stands_for(egress_to):
+    egress = egress_to(resolve=resolving_to(["10.1.2.3"]))
+
+    assert "10.1.2.3" not in egress.post("http://db.internal/", b"", {}).error
+
+
+def test_a_name_that_turns_inward_after_it_was_registered_is_not_called(egress_to):
+    with receiving() as inside:
+        egress = egress_to(resolve=resolving_to(["93.184.215.14"], ["127.0.0.1"]))
+        url = f"http://rebound.example:{inside.port}/"
+        egress.check(url)
+
+        answer = egress.post(url, b"{}", {})
+
+    assert "not on the public internet" in answer.error
+    assert inside.got == []
+
+
+def test_a_request_asks_for_the_name_once_so_that_a_second_answer_finds_nobody(egress_to):
+    with receiving() as inside:
+        # The operator allowed the name; what counts here is that the address looked at is the one called.
+        resolve = resolving_to(["127.0.0.1"], ["169.254.169.254"])
+        egress = egress_to(f"rebound.example:{inside.port}", resolve=resolve)
+
+        answer = egress.post(f"http://rebound.example:{inside.port}/", b"{}", {})
+
+    assert answer.status == 204
+    assert resolve.asked == ["rebound.example"]
+    assert inside.got[0].headers["host"] == f"rebound.example:{inside.port}"
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_is_never_followed(egress_to, code):
+    with receiving() as inside, receiving() as receiver:
+        receiver.behave = answering(code, location=f"http://127.0.0.1:{inside.port}/latest/meta-data")
+        egress = egress_to(receiver.host, inside.host)
+
+        answer = egress.post(receiver.url, b"{}", {})
+
+    assert answer.status == code
+    assert inside.got == []
+
+
+def test_only_the_very_host_and_port_that_the_operator_listed_is_let_through(egress_to):
+    with receiving() as listed, receiving() as other:
+        egress = egress_to(listed.host)
+
+        assert egress.post(listed.url, b"{}", {}).status == 204
+        assert "not on the public internet" in egress.post(other.url, b"{}", {}).error
+
+    assert other.got == []
+
+
+def test_proxy_variables_of_the_environment_are_not_obeyed(egress_to, monkeypatch):
+    with receiving() as proxy, receiving() as receiver:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://{proxy.host}")
+
+        answer = egress_to(receiver.host).post(receiver.url, b"{}", {})
+
+    assert answer.status == 204
+    assert proxy.got == []
+
+
+def test_connections_are_kept_alive(egress_to):
+    with receiving(answering(200, b"thanks")) as receiver:
+        egress = egress_to(receiver.host)
+
+        for _ in range(20):
+            assert egress.post(receiver.url, b"{}", {}).status == 200
+
+    assert receiver.connections == 1
+
+
+def test_an_idle_connection_that_the_receiver_closed_costs_no_attempt(egress_to):
+    def once_per_connection(got, handler):
+        if sum(other.peer == got.peer for other in receiver.got) > 1:
+            return resetting(got, handler)
+        return 200, {}, b""
+
+    with receiving(once_per_connection) as receiver:
+        egress = egress_to(receiver.host)
+
+        answers = [egress.post(receiver.url, b"{}", {}).status for _ in range(3)]
+
+    assert answers == [200, 200, 200]
+
+
+def test_a_receiver_that_breaks_a_fresh_connection_is_asked_once(egress_to):
+    with receiving(resetting) as receiver:
+        answer = egress_to(receiver.host).post(receiver.url, b"{}", {})
+
+    assert answer.error == "The connection broke before there was an answer."
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize("behave", [hanging(30), trickling], ids=["silent", "a byte at a time"])
+def test_a_slow_receiver_is_given_up_at_the_deadline(egress_to, behave):
+    with receiving(behave) as receiver:
+        began = time.monotonic()
+        answer = egress_to(receiver.host).post(receiver.url, b"{}", {}, seconds=0.4)
+        took = time.monotonic() - began
+
+    assert answer.error == "No answer within 0.4 s."
+    assert took < 10  # not thirty; how much less is the machine's business
+
+
+def test_a_receiver_that_never_finishes_the_tls_handshake_is_given_up_at_the_deadline(egress_to):
+    with receiving() as plain:  # speaks no TLS: it waits for a line that never ends
+        answer = egress_to(plain.host).post(f"https://{plain.host}/", b"{}", {}, seconds=0.4)
+
+    assert answer.status is None
+    assert answer.error
+
+
+def test_an_answer_of_a_gigabyte_is_hung_up_on(egress_to):
+    with receiving(flooding) as receiver:
+        answer = egress_to(receiver.host).post(receiver.url, b"{}", {})
+        receiver.wait_for(lambda it: it._server.flooded >= 0)
+
+    assert answer.status == 200
+    assert receiver.flooded < 50_000_000  # what the kernel's buffers took, not the gigabyte
+
+
+def test_nobody_there_is_said_in_words(egress_to, free_port):
+    answer = egress_to(f"127.0.0.1:{free_port}").post(f"http://127.0.0.1:{free_port}/", b"{}", {})
+
+    assert answer.error == "No connection: Connection refused."
+
+
+def test_a_name_that_does_not_resolve_is_let_through_when_registered_and_fails_when_called(egress_to):
+    def resolve(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    egress = egress_to(resolve=resolve)
+    egress.check("https://not-yet.example/hooks")
+
+    assert (
+        egress.post("https://not-yet.example/", b"", {}).error
+        == "The name of the host could not be resolved."
+    )
+
+
+def test_the_retry_after_header_is_handed_on(egress_to):
+    with receiving(answering(429, retry_after="17")) as receiver:
+        answer = egress_to(receiver.host).post(receiver.url, b"{}", {})
+
+    assert (answer.status, answer.retry_after) == (429, "17")
+
+
+def test_threads_share_one_egress(egress_to):
+    with receiving() as receiver:
+        egress = egress_to(receiver.host)
+        answers = []
+        threads = [
+            threading.Thread(
+                target=lambda: answers.extend(egress.post(receiver.url, b"{}", {}) for _ in range(20))
+            )
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert [answer.status for answer in answers] == [204] * 160
+    assert receiver.connections <= 8
+
+
+# -- TLS: the address is pinned, the name is still what is checked ------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate authority, a server context for receiver.example and a client context trusting it."""
+    folder = tmp_path_factory.mktemp("tls")
+    now = datetime.datetime.now(datetime.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver.example")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("receiver.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "both.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path)
+    names = []
+    server.sni_callback = lambda connection, name, context: names.append(name)
+    client = ssl.create_default_context(cafile=str(path))
+    return server, client, names
+
+
+def test_tls_checks_the_name_while_the_address_is_pinned(egress_to, authority):
+    server, client, names = authority
+    with receiving(tls=server) as receiver:
+        allowed = [f"receiver.example:{receiver.port}", f"other.example:{receiver.port}"]
+        egress = egress_to(*allowed, resolve=resolving_to(["127.0.0.1"]), tls=client)
+
+        right = egress.post(f"https://receiver.example:{receiver.port}/", b"{}", {})
+        wrong = egress.post(f"https://other.example:{receiver.port}/", b"{}", {})
+
+    assert right.status == 204
+    assert names == ["receiver.example", "other.example"]
+    assert receiver.got[0].headers["host"] == f"receiver.example:{receiver.port}"
+    assert "No secure connection" in wrong.error
+    assert len(receiver.got) == 1
+
+
+def test_a_certificate_of_nobody_we_trust_is_refused(egress_to, authority):
+    server, _, _ = authority
+    with receiving(tls=server) as receiver:
+        egress = egress_to(f"receiver.example:{receiver.port}", resolve=resolving_to(["127.0.0.1"]))
+
+        answer = egress.post(f"https://receiver.example:{receiver.port}/", b"{}", {})
+
+    assert "No secure connection" in answer.error
+    assert receiver.got == []
