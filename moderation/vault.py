@@ -55,6 +55,10 @@ class Vault:
         """Of a random token (a session, an invitation): looked up by this, never kept itself."""
         return self._hash("token", token)
 
+    def text_hash(self, text: str) -> str:
+        """Of a comment's words: case and spacing do not matter."""
+        return self._hash("text", " ".join(text.split()).casefold())
+
     def _hash(self, kind: str, value: str) -> str:
         return hmac.new(self._hash_key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from moderation.tables.base import Base, new_id
@@ -24,6 +25,7 @@ class Label(Base):
         Index("ix_labels_comment", "comment_id"),
         Index("ix_labels_email", "email_hash"),
         Index("ix_labels_key", "key_id", "created_at"),
+        Index("ix_labels_text", "site_id", "text_hash"),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
@@ -31,6 +33,8 @@ class Label(Base):
     comment_id: Mapped[str | None] = mapped_column(String(26))
     revision: Mapped[int | None]
     text: Mapped[str | None] = mapped_column(Text)
+    #: Keyed hash of `text`: a second opinion on the same text supersedes the first.
+    text_hash: Mapped[str | None] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200), default="")
     url: Mapped[str] = mapped_column(String(2000), default="")
     email_hash: Mapped[str | None] = mapped_column(String(64))
@@ -67,12 +71,29 @@ class ModelVersion(Base):
 
 
 class ForeignCall(Base):
-    """One call through a compatible endpoint: a native score with its audit, without the text."""
+    """One call through a compatible endpoint: a native score with its audit.
+
+    Without the text, except where Coral will show the comment to a moderator: its call names no
+    comment and its later event no text, so only both together make a label.
+    """
 
     __tablename__ = "foreign_calls"
     __table_args__ = (
         Index("ix_foreign_calls_site", "site_id", "created_at"),
         Index("ix_foreign_calls_text", "site_id", "text_hash"),
+        Index(
+            "ix_foreign_calls_story",
+            "site_id",
+            "story",
+            sqlite_where=sql("story <> ''"),
+            postgresql_where=sql("story <> ''"),
+        ),
+        Index(
+            "ix_foreign_calls_callback",
+            "comment_id",
+            sqlite_where=sql("callback_url <> ''"),
+            postgresql_where=sql("callback_url <> ''"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)  # also Akismet's guid
@@ -87,6 +108,15 @@ class ForeignCall(Base):
     scores: Mapped[dict[str, Any] | None]
     answer: Mapped[str] = mapped_column(String(20), default="")
     is_test: Mapped[bool] = mapped_column(Boolean, default=False)
+    #: Coral's story and, once an event named it, its comment; `text` goes when the label is made.
+    story: Mapped[str] = mapped_column(String(255), default="")
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    text: Mapped[str | None] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(255), default="")
+    #: Akismet's deferred verdict: our comment that waits for a person, and whom to tell.
+    comment_id: Mapped[str | None] = mapped_column(String(26))
+    callback_url: Mapped[str] = mapped_column(String(2000), default="")
+    called_back_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

@@ -193,6 +193,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_comments_decided', ['site_id', 'decided_at'], unique=False)
         batch_op.create_index('ix_comments_email', ['email_hash'], unique=False)
         batch_op.create_index('ix_comments_ip', ['site_id', 'ip_hash', 'received_at'], unique=False)
+        batch_op.create_index('ix_comments_opened', ['opened_by'], unique=False, sqlite_where=sa.text('opened_by is not null'), postgresql_where=sa.text('opened_by is not null'))
         batch_op.create_index('ix_comments_queue', ['site_id', 'urgency'], unique=False, sqlite_where=sa.text("status = 'held'"), postgresql_where=sa.text("status = 'held'"))
         batch_op.create_index('ix_comments_reported', ['site_id', 'open_reports'], unique=False, sqlite_where=sa.text('open_reports > 0'), postgresql_where=sa.text('open_reports > 0'))
         batch_op.create_index('ix_comments_status', ['site_id', 'status', 'id'], unique=False)
@@ -249,12 +250,21 @@ def upgrade() -> None:
     sa.Column('scores', sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"), nullable=True),
     sa.Column('answer', sa.String(length=20), nullable=False),
     sa.Column('is_test', sa.Boolean(), nullable=False),
+    sa.Column('story', sa.String(length=255), nullable=False),
+    sa.Column('external_id', sa.String(length=255), nullable=True),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('author', sa.String(length=255), nullable=False),
+    sa.Column('comment_id', sa.String(length=26), nullable=True),
+    sa.Column('callback_url', sa.String(length=2000), nullable=False),
+    sa.Column('called_back_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['site_id'], ['sites.id'], name=op.f('fk_foreign_calls_site_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_foreign_calls'))
     )
     with op.batch_alter_table('foreign_calls', schema=None) as batch_op:
+        batch_op.create_index('ix_foreign_calls_callback', ['comment_id'], unique=False, sqlite_where=sa.text("callback_url <> ''"), postgresql_where=sa.text("callback_url <> ''"))
         batch_op.create_index('ix_foreign_calls_site', ['site_id', 'created_at'], unique=False)
+        batch_op.create_index('ix_foreign_calls_story', ['site_id', 'story'], unique=False, sqlite_where=sa.text("story <> ''"), postgresql_where=sa.text("story <> ''"))
         batch_op.create_index('ix_foreign_calls_text', ['site_id', 'text_hash'], unique=False)
 
     op.create_table('idempotency',
@@ -275,6 +285,7 @@ def upgrade() -> None:
     sa.Column('comment_id', sa.String(length=26), nullable=True),
     sa.Column('revision', sa.Integer(), nullable=True),
     sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('text_hash', sa.String(length=64), nullable=True),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('url', sa.String(length=2000), nullable=False),
     sa.Column('email_hash', sa.String(length=64), nullable=True),
@@ -294,6 +305,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_labels_email', ['email_hash'], unique=False)
         batch_op.create_index('ix_labels_key', ['key_id', 'created_at'], unique=False)
         batch_op.create_index('ix_labels_site', ['site_id', 'created_at'], unique=False)
+        batch_op.create_index('ix_labels_text', ['site_id', 'text_hash'], unique=False)
 
     op.create_table('list_entries',
     sa.Column('id', sa.String(length=26), nullable=False),
@@ -633,6 +645,7 @@ def downgrade() -> None:
 
     op.drop_table('list_entries')
     with op.batch_alter_table('labels', schema=None) as batch_op:
+        batch_op.drop_index('ix_labels_text')
         batch_op.drop_index('ix_labels_site')
         batch_op.drop_index('ix_labels_key')
         batch_op.drop_index('ix_labels_email')
@@ -645,7 +658,9 @@ def downgrade() -> None:
     op.drop_table('idempotency')
     with op.batch_alter_table('foreign_calls', schema=None) as batch_op:
         batch_op.drop_index('ix_foreign_calls_text')
+        batch_op.drop_index('ix_foreign_calls_story', sqlite_where=sa.text("story <> ''"), postgresql_where=sa.text("story <> ''"))
         batch_op.drop_index('ix_foreign_calls_site')
+        batch_op.drop_index('ix_foreign_calls_callback', sqlite_where=sa.text("callback_url <> ''"), postgresql_where=sa.text("callback_url <> ''"))
 
     op.drop_table('foreign_calls')
     with op.batch_alter_table('events', schema=None) as batch_op:
@@ -664,6 +679,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_comments_status')
         batch_op.drop_index('ix_comments_reported', sqlite_where=sa.text('open_reports > 0'), postgresql_where=sa.text('open_reports > 0'))
         batch_op.drop_index('ix_comments_queue', sqlite_where=sa.text("status = 'held'"), postgresql_where=sa.text("status = 'held'"))
+        batch_op.drop_index('ix_comments_opened', sqlite_where=sa.text('opened_by is not null'), postgresql_where=sa.text('opened_by is not null'))
         batch_op.drop_index('ix_comments_ip')
         batch_op.drop_index('ix_comments_email')
         batch_op.drop_index('ix_comments_decided')
