@@ -345,10 +345,18 @@ def _one(of: dict[str, Any], lengths: set[int]) -> _One:
 
 def word_pattern(entry: str) -> str:
     """A word entry as an RE2 pattern: whole words, ``*`` for any letters and digits of the same word."""
-    inner = r"[\pL\pN]*".join(re2.escape(part) for part in entry.split("*"))
-    inner = inner.replace(r"\ ", r"\s+")
-    bound = is_spaced(entry)
-    before = r"(?:^|[^\pL\pN])" if bound and entry[0].isalnum() else ""
-    after = r"(?:$|[^\pL\pN])" if bound and entry[-1].isalnum() else ""
+    core = entry.strip("*")
+    inner = r"[\pL\pN]*".join(re2.escape(part) for part in core.split("*")).replace(r"\ ", r"\s+")
+    if not is_spaced(core):
+        return inner
     # (?m): every spelling stands on a line of its own
+    before = "" if entry.startswith("*") else _edge(core[0], r"(?:^|[^\pL\pN])")
+    after = "" if entry.endswith("*") else _edge(core[-1], r"(?:$|[^\pL\pN])")
     return f"(?m){before}{inner}{after}"
+
+
+def _edge(letter: str, pattern: str) -> str:
+    if not letter.isalnum():
+        return ""
+    # \b knows ASCII alone, and is far cheaper to compile where that is enough
+    return r"\b" if letter.isascii() else pattern

@@ -29,6 +29,8 @@ class Site(Base):
     #: The model version pinned for this site; None follows the shipped champion.
     champion: Mapped[str | None] = mapped_column(String(80))
     challenger: Mapped[str | None] = mapped_column(String(80))
+    #: Counts changes of the lists, so that a worker knows without reading them that its own are stale.
+    lists_version: Mapped[int] = mapped_column(default=0)
 
 
 class SiteKey(Base):
@@ -190,6 +192,13 @@ class Comment(Base):
             postgresql_where=text("open_reports > 0"),
         ),
         Index("ix_comments_decided", "site_id", "decided_at"),
+        # Who has what open: a handful of rows, asked at every pulse of every open page.
+        Index(
+            "ix_comments_opened",
+            "opened_by",
+            sqlite_where=text("opened_by is not null"),
+            postgresql_where=text("opened_by is not null"),
+        ),
         Index("ix_comments_email", "email_hash"),
     )
 

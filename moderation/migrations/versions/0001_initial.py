@@ -80,6 +80,7 @@ def upgrade() -> None:
     sa.Column('options', sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"), nullable=False),
     sa.Column('champion', sa.String(length=80), nullable=True),
     sa.Column('challenger', sa.String(length=80), nullable=True),
+    sa.Column('lists_version', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sites')),
     sa.UniqueConstraint('slug', name=op.f('uq_sites_slug'))
     )
