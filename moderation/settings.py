@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 PREFIX = "BTL_"
 SECRETS_FILE = "secrets.json"
@@ -248,7 +248,7 @@ class Settings:
     def redis_client_url(self) -> str:
         """The Redis address as redis-py spells it; kombu wants ``redis+socket://`` for a socket."""
         if self.redis_url.startswith("redis+socket://"):
-            return "unix://" + unquote(self.redis_url.removeprefix("redis+socket://"))
+            return "unix://" + self.redis_url.removeprefix("redis+socket://")
         return self.redis_url
 
     @property

@@ -44,7 +44,7 @@ def _first_line(name: str) -> str:
         return ""
     with open(spec.origin, encoding="utf-8") as source:
         line = source.readline().strip().strip('"')
-    return line.split(": ", 1)[-1].rstrip(".")
+    return line.replace("`", "").rstrip(".")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,10 +55,14 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exit codes: 0 done, 1 failed, 2 wrong use; a fault of the settings is wrong use."""
+    from moderation.errors import Refused
     from moderation.settings import SettingsFaults
 
     try:
         group.main(args=arguments, prog_name="btl")
+    except Refused as refused:
+        click.echo(f"Error: {refused}", err=True)
+        raise SystemExit(1) from None
     except SettingsFaults as faults:
         for fault in faults.faults:
             click.echo(f"Error: {fault}", err=True)

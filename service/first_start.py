@@ -10,7 +10,8 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from moderation import sites
@@ -39,6 +40,19 @@ class SecretsMissing(Refused):
         )
 
 
+class DatabaseRefused(Refused):
+    """The database cannot be used: wrong address, no server, no right, a damaged or foreign file.
+
+    :param database_url: its address; the password is not repeated.
+    :param fault: what the driver says.
+    """
+
+    def __init__(self, database_url: str, fault: SQLAlchemyError) -> None:
+        where = make_url(database_url).render_as_string(hide_password=True)
+        reason = str(getattr(fault, "orig", None) or fault).strip().splitlines()[0]
+        super().__init__(f"The database {where} cannot be used: {reason}. Check BTL_DATABASE_URL.")
+
+
 def keep_all_secrets(data_dir: Path) -> dict[str, str]:
     """Make and keep every secret of the embedded stack.
 
@@ -64,9 +78,12 @@ def prepare(settings: Settings, kept: dict[str, str], webhook_url: str) -> None:
 
     :param webhook_url: where the example news site listens.
     :raises Refused: for a schema that is newer than this version.
-    :raises sqlalchemy.exc.SQLAlchemyError: when the database cannot be used.
+    :raises DatabaseRefused: when the database cannot be used.
     """
-    upgrade(settings.database_url)
+    try:
+        upgrade(settings.database_url)
+    except SQLAlchemyError as fault:
+        raise DatabaseRefused(settings.database_url, fault) from None
     database = open_database(settings.database_url)
     try:
         with database.writing() as session:

@@ -124,15 +124,7 @@ class Stack:
         pid = self._fork("prepare")
         if pid:
             return pid
-        code = 1
-        try:
-            work()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        _leave(code)
+        _leave(_run(work))
 
     def finished(self, pid: int) -> int | None:
         """Wait for the work of :meth:`run_once`, unless asked to stop.
@@ -298,16 +290,23 @@ def _become(process: Process) -> NoReturn:
     import runpy
 
     setproctitle.setproctitle(f"btl {process.name}")
-    code = 1
     sys.argv = [str(script), *process.command[1:]]
+    _leave(_run(lambda: runpy.run_path(str(script), run_name="__main__")))
+
+
+def _run(work: Callable[[], object]) -> int:
+    """Do the work of a child; its exit code is what the interpreter would have made of its end."""
     try:
-        runpy.run_path(str(script), run_name="__main__")
-        code = 0
+        work()
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        sys.stderr.write(f"{ended.code}\n")
+        return 1
     except BaseException:
         sys.excepthook(*sys.exc_info())
-    _leave(code)
+        return 1
+    return 0
 
 
 def _leave(code: int) -> NoReturn:

@@ -142,7 +142,7 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
         if settings.embeds_broker:
             mend = lambda: click.echo(f"Jobs that cannot be read are set aside: {broker.set_aside(data_dir)}")  # noqa: E731
             stack.add(Process("broker", broker.command(data_dir), last=True, mend=mend))
-        preparing = stack.run_once(lambda: first_start.prepare(settings, kept, webhook_url))
+        preparing = stack.run_once(lambda: _prepare(settings, kept, webhook_url))
         warm_up(WARM, WARM_ROOMS)
         prepared = stack.finished(preparing)
         if prepared:
@@ -158,6 +158,15 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
             run_file.unlink(missing_ok=True)
         click.echo("\nStopping …")
     click.echo(f"Stopped. Nothing is left running; the data stays in {data_dir}")
+
+
+def _prepare(settings: Settings, kept: dict[str, str], webhook_url: str) -> None:
+    from service import first_start
+
+    try:
+        first_start.prepare(settings, kept, webhook_url)
+    except Refused as refused:
+        raise SystemExit(str(refused)) from None
 
 
 def _tidy(data_dir: Path) -> None:
