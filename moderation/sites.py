@@ -25,6 +25,11 @@ def new_site_key() -> str:
     return "btl_" + secrets.token_urlsafe(32)
 
 
+def new_publishable_key() -> str:
+    """A key that may stand in a page: it only submits, and only from its origins."""
+    return "btlpub_" + secrets.token_urlsafe(24)
+
+
 def new_akismet_key() -> str:
     """Akismet's clients accept twelve letters and digits and nothing else."""
     return "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(12))
@@ -70,7 +75,7 @@ def issue_key(
         site_id=site_id,
         kind=kind,
         label=label,
-        prefix=key[:PREFIX_LENGTH] if kind == "site" else key[:4],
+        prefix=key[:PREFIX_LENGTH] if kind in ("site", "publishable") else key[:4],
         digest=key_digest(key),
         secret_encrypted=vault.encrypt(key) if kind == "coral" else None,
         scopes=list(scopes),

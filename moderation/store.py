@@ -173,6 +173,7 @@ def comments_of(
     *,
     status: str | None = None,
     article: str | None = None,
+    external_id: str | None = None,
     before: str | None = None,
     limit: int = 50,
 ) -> list[Comment]:
@@ -185,6 +186,8 @@ def comments_of(
         query = query.where(Comment.status == status)
     if article is not None:
         query = query.where(Comment.article_id == article)
+    if external_id is not None:
+        query = query.where(Comment.external_id == external_id)
     if before is not None:
         query = query.where(Comment.id < before)
     return list(session.scalars(query.order_by(Comment.id.desc()).limit(limit)))

@@ -1,0 +1,47 @@
+"""Each request gets an id, one log line without its query string, and one count."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from moderation.logs import log_of
+from moderation.tables import new_id
+from service.metrics import REQUEST_SECONDS, REQUESTS
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def begin() -> None:
+    g.began = time.perf_counter()
+    given = request.headers.get("X-Request-Id", "")
+    # A caller's own id is kept when it cannot forge a log line or a header.
+    g.request_id = given if _SANE_ID.fullmatch(given) else new_id()
+    clear_contextvars()
+    bind_contextvars(request=g.request_id)
+
+
+def end(response: Response) -> Response:
+    if "began" not in g:
+        return response
+    seconds = time.perf_counter() - g.began
+    # The rule, not the path: an invitation's token stands in a path.
+    route = request.url_rule.rule if request.url_rule is not None else "none"
+    REQUESTS.labels(request.method, route, response.status_code).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+    line = {"method": request.method, "route": route, "status": response.status_code}
+    if request.view_args and (comment := request.view_args.get("comment_id")):
+        line["comment"] = comment[:40]
+    if "site" in g:
+        line["site"] = g.site.id
+    log_of(__name__).info("request", **line, ms=round(seconds * 1000, 1))
+    response.headers["X-Request-Id"] = g.request_id
+    return response
+
+
+def register(app: Flask) -> None:
+    app.before_request(begin)
+    app.after_request(end)

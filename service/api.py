@@ -1,0 +1,266 @@
+"""JSON for sites: comments come in, are asked for, changed, complained about and decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, url_for
+
+from moderation import jobs, lifecycle
+from moderation.errors import Refused
+from moderation.store import comment_of, comments_of
+from service import accepting, idempotency, reading, shaping, waiting
+from service.door import database, nudge, settings, utcnow, vault
+from service.problems import answer, problem_of
+from service.reading import Blueprint
+from service.schemas import (
+    AcceptedOut,
+    AppealIn,
+    AppealOut,
+    BatchIn,
+    BatchOut,
+    CommentIn,
+    CommentOut,
+    DecisionIn,
+    EditIn,
+    ListQuery,
+    PageOut,
+    ReportIn,
+    ReportOut,
+    Wait,
+    WholeCommentOut,
+)
+
+bp = Blueprint("comments", __name__, url_prefix="/v1", description="Comments and what becomes of them")
+RULES = {
+    "comments.create_comment": "submit",
+    "comments.create_comments": "submit",
+    "comments.list_comments": "read",
+    "comments.read_comment": "read",
+    "comments.edit_comment": "submit",
+    "comments.withdraw_comment": "submit",
+    "comments.report_comment": "submit",
+    "comments.appeal_comment": "submit",
+    "comments.decide_comment": "moderate",
+    "comments.issue_form_token": "submit",
+}
+#: Five hundred comments of ten thousand characters of up to four bytes, and some more for the rest.
+BATCH_BYTES = 24_000_000
+_COMMENT = CommentIn()
+_FORM = {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": CommentIn}}}}
+
+
+@bp.post("/comments")
+@bp.arguments(Wait(), location="query")
+@bp.arguments(_COMMENT, location="json_or_form")
+@bp.response(202, AcceptedOut, description="Kept; the decision comes by webhook")
+@bp.alt_response(200, schema=CommentOut, description="Decided in time, or received before", success=True)
+def create_comment(query: dict[str, Any], fields: dict[str, Any]) -> Response:
+    """Take a comment in and promise a decision by webhook
+
+    With `Prefer: wait=N` or `?wait=N` the answer is the decided comment (200) if there is one in time.
+    An `Idempotency-Key` makes repetition safe for 24 hours, an `external_id` for ever.
+    """
+    seconds = waiting.seconds_asked(query.get("wait"))
+    taken = accepting.accept(fields, key=(key := idempotency.key_sent()))
+    comment = taken.comment
+    location = url_for("comments.read_comment", comment_id=comment.id)
+    if seconds and waiting.is_judged_in(database(), comment.id, comment.revision, seconds):
+        with database().reading() as session:
+            response = jsonify(shaping.comment(comment_of(session, g.site.id, comment.id)))
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    elif taken.is_new or key is not None:
+        # A repeated request gets the first one's answer, whatever became of the comment since.
+        response = jsonify(shaping.accepted(comment, status="pending"))
+        response.status_code = 202
+    else:
+        response = jsonify(shaping.comment(comment))
+    response.headers["Location"] = location
+    return response
+
+
+@bp.post("/comments/batch")
+@bp.arguments(BatchIn(), location="json")
+@bp.response(200, BatchOut)
+def create_comments(fields: dict[str, Any]) -> Response:
+    """Take up to 500 comments in, each for itself
+
+    One result for each, in order. What is at fault is refused alone; the others are kept.
+    """
+    results: list[dict[str, Any]] = []
+    accepted = 0
+    for index, document in enumerate(fields["comments"]):
+        try:
+            taken = accepting.accept(reading.load(_COMMENT, document), way="batch")
+        except Refused as refusal:
+            problem = problem_of(refusal)
+            body = answer(problem).get_json(force=True)
+            results.append({"index": index, "status": problem.status, "problem": body})
+        else:
+            accepted += 1
+            status = 202 if taken.is_new else 200
+            results.append({"index": index, "status": status, "comment": shaping.accepted(taken.comment)})
+    return jsonify({"accepted": accepted, "refused": len(results) - accepted, "results": results})
+
+
+@bp.get("/comments")
+@bp.arguments(ListQuery(), location="query")
+@bp.response(200, PageOut)
+def list_comments(query: dict[str, Any]) -> Response:
+    """List the site's comments, newest first
+
+    `next_cursor` leads to the next page; a deep page costs no more than the first.
+    """
+    limit = query["limit"]
+    with database().reading() as session:
+        rows = comments_of(
+            session,
+            g.site.id,
+            status=query.get("status"),
+            article=query.get("article"),
+            external_id=query.get("external_id"),
+            before=query.get("cursor"),
+            limit=limit + 1,
+        )
+    more = len(rows) > limit
+    cursor = rows[limit - 1].id if more else None
+    response = jsonify({"comments": [shaping.comment(row) for row in rows[:limit]], "next_cursor": cursor})
+    if cursor is not None:
+        again = {**{name: value for name, value in query.items() if value is not None}, "cursor": cursor}
+        response.headers["Link"] = f'<{url_for("comments.list_comments", **again)}>; rel="next"'
+    return response
+
+
+@bp.get("/comments/<comment_id>")
+@bp.response(200, WholeCommentOut)
+def read_comment(comment_id: str) -> Response:
+    """Read one comment: status, scores, signals, reasons, decisions, deliveries"""
+    with database().reading() as session:
+        return jsonify(shaping.whole_comment(session, comment_of(session, g.site.id, comment_id)))
+
+
+@bp.put("/comments/<comment_id>")
+@bp.arguments(Wait(), location="query")
+@bp.arguments(EditIn(), location="json")
+@bp.response(202, CommentOut, description="Kept as a new revision, to be judged again")
+@bp.alt_response(200, schema=CommentOut, description="Judged in time", success=True)
+def edit_comment(query: dict[str, Any], fields: dict[str, Any], comment_id: str) -> Response:
+    """Send a new revision
+
+    What readers see stays until the new verdict; held or rejected, it comes down.
+    """
+    seconds = waiting.seconds_asked(query.get("wait"))
+    accepting.check_limits(g.site, {"name": "", **fields})
+    with database().writing() as session:
+        comment = comment_of(session, g.site.id, comment_id, lock=True)
+        lifecycle.edit(session, comment, body=fields["body"], name=fields.get("name"), now=utcnow())
+    nudge(jobs.SCORE)
+    in_time = bool(seconds) and waiting.is_judged_in(database(), comment.id, comment.revision, seconds)
+    if in_time:
+        with database().reading() as session:
+            comment = comment_of(session, g.site.id, comment_id)
+    response = jsonify(shaping.comment(comment))
+    response.status_code = 200 if in_time else 202
+    if in_time:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
+
+
+@bp.delete("/comments/<comment_id>")
+@bp.response(204, description="Withdrawn")
+def withdraw_comment(comment_id: str) -> Response:
+    """Withdraw a comment: its author or the site takes it back
+
+    Withdrawing it again changes nothing. To remove a person's data, see erasures.
+    """
+    with database().writing() as session:
+        comment = comment_of(session, g.site.id, comment_id, lock=True)
+        if comment.status != "withdrawn":
+            lifecycle.withdraw(session, comment, by_kind="site", by_id=g.key.id, now=utcnow())
+    nudge(jobs.DELIVER)
+    return Response(status=204)
+
+
+@bp.post("/comments/<comment_id>/reports")
+@bp.arguments(ReportIn(), location="json")
+@bp.response(201, ReportOut)
+def report_comment(fields: dict[str, Any], comment_id: str) -> Response:
+    """Pass on a reader's complaint
+
+    With `illegal` it is a notice under Article 16 of the Digital Services Act.
+    """
+    reporter = fields.get("reporter") or {}
+    keeper, email = vault(), reporter.get("email", "")
+    whose = keeper.email_hash(email) if email else None
+    if whose is None and "id" in reporter:
+        whose = keeper.token_hash(f"reporter:{g.site.id}:{reporter['id']}")
+    with database().writing() as session:
+        row = lifecycle.report(
+            session,
+            comment_of(session, g.site.id, comment_id, lock=True),
+            now=utcnow(),
+            reason=fields["reason"],
+            text=fields["text"],
+            illegal=fields["illegal"],
+            reporter_hash=whose,
+            reporter_email_encrypted=keeper.encrypt(email) or None,
+        )
+        document = shaping.report(row)
+    return _created(document)
+
+
+@bp.post("/comments/<comment_id>/appeals")
+@bp.arguments(AppealIn(), location="json")
+@bp.response(201, AppealOut)
+def appeal_comment(fields: dict[str, Any], comment_id: str) -> Response:
+    """Ask for a second look on behalf of the author, within six months"""
+    with database().writing() as session:
+        comment = comment_of(session, g.site.id, comment_id, lock=True)
+        document = shaping.appeal(lifecycle.appeal(session, comment, text=fields["text"], now=utcnow()))
+    return _created(document)
+
+
+@bp.post("/comments/<comment_id>/decisions")
+@bp.arguments(DecisionIn(), location="json")
+@bp.response(201, CommentOut)
+def decide_comment(fields: dict[str, Any], comment_id: str) -> Response:
+    """Decide: the site's or its moderator's own word, which outranks the machine's"""
+    with database().writing() as session:
+        comment = comment_of(session, g.site.id, comment_id, lock=True)
+        lifecycle.decide(
+            session,
+            comment,
+            action=fields["action"],
+            by_kind="site",
+            by_id=g.key.id,
+            now=utcnow(),
+            reason_code=fields["reason_code"],
+            note=fields["note"],
+            expected=fields.get("expected"),
+            undo_seconds=0,
+        )
+    nudge(jobs.DELIVER)
+    return _created(shaping.comment(comment))
+
+
+@bp.post("/form-token")
+@bp.response(201, description="A token to put into a comment form")
+def issue_form_token() -> Response:
+    """Sign the moment in which a form is shown; it comes back in the comment's `form_token`"""
+    from service import form_token
+
+    return _created({"form_token": form_token.issue(settings().secret_key, g.site.id, utcnow())})
+
+
+def _created(document: dict[str, Any]) -> Response:
+    response = jsonify(document)
+    response.status_code = 201
+    return response
+
+
+def register(app: Flask) -> None:
+    from service import auth
+    from service.openapi import api_of
+
+    auth.allow(app, RULES)
+    api_of(app).register_blueprint(bp)

@@ -1,0 +1,137 @@
+"""Is the process alive, is the whole ready, and what does it count."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify
+from sqlalchemy import func, select, text
+
+from moderation.migrations import current, newest
+from moderation.tables import Comment, Delivery, Heartbeat
+from service import auth
+from service.auth import OPEN
+from service.door import database, settings, utcnow
+
+bp = Blueprint("health", __name__)
+RULES = {"health.healthz": OPEN, "health.readyz": OPEN, "health.metrics": OPEN}
+#: The sweep beats every few seconds; a part that is silent for longer than this does no work.
+SILENT_AFTER = timedelta(seconds=60)
+_PATIENCE_SECONDS = 1.0
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """The process answers; nothing else is looked at, so that a database that is away restarts nobody."""
+    return jsonify({"status": "alive"})
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Every part that the whole needs, and what to do about one that is not ready."""
+    checks: dict[str, Callable[[], str | None]] = {
+        "database": _database_fault,
+        "schema": _schema_fault,
+        "broker": _broker_fault,
+        "workers": _workers_fault,
+    }
+    parts = {name: _said(check) for name, check in checks.items()}
+    ready = all(part == "ready" for part in parts.values())
+    # Comments are accepted as long as the database keeps them; the rest costs time only.
+    accepts = parts["database"] == parts["schema"] == "ready"
+    return jsonify({"ready": ready, "accepts": accepts, "parts": parts}), 200 if ready else 503
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text format; see docs/operating.md for what each line means."""
+    from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    body = generate_latest(registry) + "".join(_stock()).encode()
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def _said(check: Callable[[], str | None]) -> str:
+    try:
+        return check() or "ready"
+    except Exception as error:
+        return f"does not answer ({type(error).__name__})"
+
+
+def _database_fault() -> None:
+    with database().reading() as session:
+        session.execute(text("select 1"))
+
+
+def _schema_fault() -> str | None:
+    with database().engine.connect() as connection:
+        found = current(connection)
+    if found == newest():
+        return None
+    return f"is at {found or 'nothing'} instead of {newest()}: run `python -m moderation.migrations`"
+
+
+def _broker_fault() -> str | None:
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    url = settings().redis_client_url
+    if url.startswith("sentinel://"):
+        return None  # its health is the sentinels' to know; the workers' beat tells of it
+    with Redis.from_url(
+        url,
+        socket_timeout=_PATIENCE_SECONDS,
+        socket_connect_timeout=_PATIENCE_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    ) as client:
+        client.ping()
+    return None
+
+
+def _workers_fault() -> str | None:
+    now = utcnow()
+    with database().reading() as session:
+        beats = dict(session.execute(select(Heartbeat.part, Heartbeat.at)).tuples().all())
+    if not beats:
+        return "no worker has ever worked here: start `celery -A worker worker` and `celery -A worker beat`"
+    silent = sorted(part for part, at in beats.items() if now - at > SILENT_AFTER)
+    return f"silent for more than a minute: {', '.join(silent)}" if silent else None
+
+
+def _stock() -> Iterator[str]:
+    """What waits, read from the rows: true for all processes and after any restart."""
+    now = utcnow()
+    with database().reading() as session:
+        waiting = session.execute(
+            select(func.count(), func.min(Comment.received_at)).where(Comment.judged_at.is_(None))
+        ).one()
+        held = session.scalar(select(func.count()).where(Comment.status == "held"))
+        due = session.scalar(select(func.count()).where(Delivery.status == "due", Delivery.due_at <= now))
+        beats = session.execute(select(Heartbeat.part, Heartbeat.at)).tuples().all()
+    oldest = (now - waiting[1]).total_seconds() if waiting[1] else 0.0
+    yield from _gauge("btl_comments_unjudged", "Comments that wait for the machine", waiting[0])
+    yield from _gauge("btl_oldest_unjudged_seconds", "Age of the oldest of them", round(oldest, 3))
+    yield from _gauge("btl_comments_held", "Comments that wait for a person", held)
+    yield from _gauge("btl_deliveries_due", "Deliveries whose time has come", due)
+    name = "btl_heartbeat_age_seconds"
+    yield f"# HELP {name} Seconds since a part last worked\n# TYPE {name} gauge\n"
+    for part, at in beats:
+        yield f'{name}{{part="{part}"}} {(now - at).total_seconds():.3f}\n'
+
+
+def _gauge(name: str, says: str, value: Any) -> Iterator[str]:
+    yield f"# HELP {name} {says}\n# TYPE {name} gauge\n{name} {value}\n"
+
+
+def register(app: Flask) -> None:
+    auth.allow(app, RULES)
+    app.register_blueprint(bp)

@@ -1,0 +1,123 @@
+"""Read what was sent: JSON or a form, checked against a schema, every fault with its pointer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import flask_smorest
+from flask import Request, request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from moderation.errors import Fault, Invalid
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class Parser(FlaskParser):
+    """webargs with our reading of bodies and our faults."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, Any] = {}
+    __location_map__ = {**FlaskParser.__location_map__, "json_or_form": "load_json_or_form"}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        return read_json()
+
+    def load_json_or_form(self, req: Request, schema: Schema) -> Any:
+        return read_form() if req.mimetype in FORMS else read_json(also=" or a form")
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        return req.args.to_dict()
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **more: Any) -> NoReturn:
+        raise invalid(error)
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """Views that are also their own documentation (OpenAPI)."""
+
+    ARGUMENTS_PARSER = Parser()
+    DEFAULT_LOCATION_CONTENT_TYPE_MAPPING = {
+        **flask_smorest.Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING,
+        "json_or_form": "application/json",
+    }
+
+
+def load(schema: Schema, document: Any) -> dict[str, Any]:
+    """:raises Invalid: with every fault."""
+    try:
+        return schema.load(document)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def read_json(also: str = "") -> Any:
+    """The body as JSON.
+
+    :raises UnsupportedMediaType: it does not say that it is JSON.
+    :raises BadRequest: it is none, or nothing that can be kept.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaType(f"Send JSON{also}, and say so in Content-Type.")
+    raw = request.get_data(cache=True)
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deep.") from None
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except json.JSONDecodeError as fault:
+        raise BadRequest(
+            f"The body is not JSON: {fault.msg} in line {fault.lineno}, column {fault.colno}."
+        ) from None
+    except ValueError as fault:  # NaN, or a number of thousands of digits
+        raise BadRequest(f"The body is not JSON that can be kept: {fault}.") from None
+
+
+def read_form() -> dict[str, Any]:
+    """The body as a form; ``article.id`` becomes the article's id. The first of equal names counts."""
+    found: dict[str, Any] = {}
+    for name, value in request.form.to_dict().items():
+        whole, dot, part = name.partition(".")
+        if not dot:
+            found.setdefault(whole, value)
+            continue
+        inner = found.setdefault(whole, {})
+        if isinstance(inner, dict):
+            inner[part] = value
+    return found
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """Every fault that marshmallow found, as pointers into what was sent."""
+    messages: Any = error.messages
+    if isinstance(messages, dict) and len(messages) == 1 and next(iter(messages)) in _LOCATIONS:
+        location, inner = next(iter(messages.items()))
+        return Invalid(list(_faults(inner, "?" if location == "query" else "")))
+    return Invalid(list(_faults(messages, "")))
+
+
+_LOCATIONS = frozenset({"json", "form", "json_or_form", "query"})
+
+
+def _faults(messages: Any, pointer: str) -> Iterable[Fault]:
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            if name == "_schema":
+                yield from _faults(inner, pointer)
+                continue
+            # A query has no pointers: "?wait" names the parameter.
+            step = str(name).replace("~", "~0").replace("/", "~1")[:200]
+            yield from _faults(inner, pointer + step if pointer == "?" else f"{pointer}/{step}")
+    elif isinstance(messages, list | tuple):
+        for message in messages:
+            yield from _faults(message, pointer)
+    else:
+        yield Fault(pointer, str(messages))
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

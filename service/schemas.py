@@ -1,0 +1,336 @@
+"""What comes in and what goes out, field by field (marshmallow)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from moderation.tables import STATUSES
+from service.fields import (
+    Email,
+    IpAddress,
+    Language,
+    Loose,
+    Moment,
+    Name,
+    Truth,
+    WebAddress,
+    Whole,
+    Words,
+)
+
+BODY_LENGTH = 10_000
+NAME_LENGTH = 100
+#: Why something was rejected or reported: Coral's codes, which moderators know.
+REASON_CODES = (
+    "OFFENSIVE",
+    "ABUSIVE",
+    "HATE_SPEECH",
+    "HARASSMENT_BULLYING",
+    "SPAM",
+    "BANNED_WORD",
+    "OFF_TOPIC",
+    "MISINFORMATION",
+    "ILLEGAL_CONTENT",
+    "OTHER",
+)
+
+
+class In(Schema):
+    """What is sent to us: a key that we do not know is a mistake that the sender should hear of."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {
+        "unknown": "There is no such field.",
+        "type": "Must be an object.",
+    }
+
+
+class ArticleIn(In):
+    id = Name(most=255)
+    url = WebAddress()
+    title = Words(most=500, one_line=True, may_be_blank=True)
+    section = Words(most=100, one_line=True, may_be_blank=True)
+    published_at = Moment()
+
+
+class ParentIn(In):
+    id = Name(most=255)
+    body = Words(most=BODY_LENGTH, may_be_blank=True)
+
+
+class AuthorIn(In):
+    id = Name(most=255)
+    url = Loose(most=2000)
+    verified = Truth(metadata={"description": "The site vouches for the id: the author signed in there."})
+
+
+class CommentIn(In):
+    """One reader's comment."""
+
+    name = Words(most=NAME_LENGTH, one_line=True, required=True)
+    email = Email(required=True, metadata={"description": "Kept encrypted; in no answer and no event."})
+    body = Words(most=BODY_LENGTH, required=True)
+    external_id = Name(most=255, metadata={"description": "The site's own id, once per comment."})
+    article = fields.Nested(ArticleIn)
+    parent = fields.Nested(ParentIn)
+    author = fields.Nested(AuthorIn)
+    ip = IpAddress(metadata={"description": "The reader's address, not the server's."})
+    user_agent = Loose(most=2000)
+    referrer = Loose(most=2000)
+    submitted_at = Moment()
+    language = Language()
+    honeypot = Loose(
+        most=1000, metadata={"description": "A field that people do not see, so it stays empty."}
+    )
+    form_token = Loose(
+        most=1000, metadata={"description": "From POST /v1/form-token when the form was shown."}
+    )
+
+
+class BatchIn(In):
+    comments = fields.List(
+        fields.Raw(metadata={"description": "As for POST /v1/comments."}),
+        required=True,
+        validate=validate.Length(1, 500, error="Needs 1 to 500 comments."),
+    )
+
+
+class EditIn(In):
+    body = Words(most=BODY_LENGTH, required=True)
+    name = Words(most=NAME_LENGTH, one_line=True)
+
+
+class ReporterIn(In):
+    id = Name(most=255)
+    email = Email()
+
+
+class ReportIn(In):
+    reason = fields.String(
+        load_default="OTHER",
+        validate=validate.OneOf(REASON_CODES, error="Is none of {choices}."),
+    )
+    text = Words(most=5000, may_be_blank=True, load_default="")
+    illegal = Truth(load_default=False, metadata={"description": "A notice under DSA Article 16."})
+    reporter = fields.Nested(ReporterIn)
+
+
+class AppealIn(In):
+    text = Words(most=5000, required=True)
+
+
+class DecisionIn(In):
+    action = fields.String(
+        required=True, validate=validate.OneOf(("approve", "reject", "hold"), error="Is none of {choices}.")
+    )
+    reason_code = Name(most=80, load_default="")
+    note = Words(most=2000, may_be_blank=True, load_default="")
+    expected = fields.String(
+        metadata={"description": "The status you saw: refused when it changed since."},
+        validate=validate.OneOf(STATUSES, error="Is none of {choices}."),
+    )
+
+
+class Wait(In):
+    """The query of calls that may wait for the decision."""
+
+    wait = Whole(least=0, most=30, metadata={"description": "Seconds to wait for a decision."})
+
+
+class ListQuery(In):
+    status = fields.String(validate=validate.OneOf(STATUSES, error="Is none of {choices}."))
+    article = Name(most=255)
+    external_id = Name(most=255)
+    cursor = Name(most=26, metadata={"description": "next_cursor of the page before."})
+    limit = Whole(least=1, most=200, load_default=50)
+
+
+class ErasureIn(In):
+    email = Email(required=True)
+
+
+class ScoreIn(In):
+    text = Words(most=BODY_LENGTH, required=True)
+    name = Words(most=NAME_LENGTH, one_line=True, may_be_blank=True, load_default="")
+    email = Email(load_default="")
+    url = Loose(most=2000, load_default="")
+    language = Language(load_default="")
+
+
+class Out(Schema):
+    """What we answer."""
+
+
+class ArticleOut(Out):
+    id = fields.String()
+    url = fields.String()
+    title = fields.String()
+    section = fields.String()
+
+
+class ParentOut(Out):
+    id = fields.String()
+
+
+class AuthorOut(Out):
+    id = fields.String(allow_none=True)
+    url = fields.String(allow_none=True)
+    verified = fields.Boolean()
+
+
+class ReasonOut(Out):
+    kind = fields.String()
+    name = fields.String()
+    verdict = fields.String()
+    value = fields.Raw(allow_none=True)
+    threshold = fields.Raw(allow_none=True)
+    text = fields.String()
+
+
+class SignalOut(Out):
+    name = fields.String()
+    evidence = fields.Dict()
+    weight = fields.Float()
+
+
+class DecisionOut(Out):
+    id = fields.String()
+    revision = fields.Integer()
+    action = fields.String()
+    old_status = fields.String()
+    new_status = fields.String()
+    by_kind = fields.String()
+    reason_code = fields.String()
+    note = fields.String()
+    reasons = fields.List(fields.Dict())
+    model = fields.String(allow_none=True)
+    created_at = fields.DateTime()
+
+
+class CommentDeliveryOut(Out):
+    id = fields.String()
+    event_id = fields.String()
+    type = fields.String()
+    endpoint_id = fields.String()
+    status = fields.String()
+    attempts_made = fields.Integer()
+    due_at = fields.DateTime()
+    finished_at = fields.DateTime(allow_none=True)
+    last_error = fields.String()
+
+
+class ReportOut(Out):
+    id = fields.String()
+    reason = fields.String()
+    illegal = fields.Boolean()
+    status = fields.String()
+    created_at = fields.DateTime()
+
+
+class AppealOut(Out):
+    id = fields.String()
+    status = fields.String()
+    text = fields.String()
+    answer = fields.String()
+    created_at = fields.DateTime()
+    decided_at = fields.DateTime(allow_none=True)
+
+
+class AcceptedOut(Out):
+    id = fields.String(required=True)
+    status = fields.String(required=True)
+    external_id = fields.String(allow_none=True)
+
+
+class CommentOut(AcceptedOut):
+    """Never the e-mail address, the IP or the user agent."""
+
+    revision = fields.Integer()
+    published_revision = fields.Integer(allow_none=True)
+    sequence = fields.Integer()
+    name = fields.String()
+    body = fields.String()
+    article = fields.Nested(ArticleOut, allow_none=True)
+    parent = fields.Nested(ParentOut, allow_none=True)
+    author = fields.Nested(AuthorOut)
+    language = fields.String(allow_none=True)
+    submitted_at = fields.DateTime()
+    received_at = fields.DateTime()
+    judged_at = fields.DateTime(allow_none=True)
+    decided_at = fields.DateTime(allow_none=True)
+    verdict = fields.String(allow_none=True)
+    reasons = fields.List(fields.Nested(ReasonOut))
+    scores = fields.Dict(keys=fields.String(), values=fields.Float(), allow_none=True)
+    model = fields.String(allow_none=True)
+    signals = fields.List(fields.Nested(SignalOut))
+    open_reports = fields.Integer()
+
+
+class WholeCommentOut(CommentOut):
+    """With its history: earlier revisions' decisions, deliveries, reports and appeals."""
+
+    decisions = fields.List(fields.Nested(DecisionOut))
+    deliveries = fields.List(fields.Nested(CommentDeliveryOut))
+    reports = fields.List(fields.Nested(ReportOut))
+    appeals = fields.List(fields.Nested(AppealOut))
+
+
+class PageOut(Out):
+    comments = fields.List(fields.Nested(CommentOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class FaultOut(Out):
+    pointer = fields.String(required=True)
+    detail = fields.String(required=True)
+    line = fields.Integer()
+
+
+class ProblemOut(Out):
+    """application/problem+json (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    instance = fields.String()
+    errors = fields.List(fields.Nested(FaultOut))
+
+
+class BatchLineOut(Out):
+    index = fields.Integer(required=True)
+    status = fields.Integer(required=True, metadata={"description": "As the status of a call of its own."})
+    comment = fields.Nested(AcceptedOut)
+    problem = fields.Nested(ProblemOut)
+
+
+class BatchOut(Out):
+    accepted = fields.Integer(required=True)
+    refused = fields.Integer(required=True)
+    results = fields.List(fields.Nested(BatchLineOut), required=True)
+
+
+class ErasureOut(Out):
+    comments = fields.Integer(required=True)
+    labels = fields.Integer(required=True)
+    deliveries_cancelled = fields.Integer(required=True)
+
+
+class ScoreOut(Out):
+    scores = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
+    verdict = fields.String(required=True)
+    reasons = fields.List(fields.Nested(ReasonOut))
+    model = fields.String(required=True)
+    language = fields.String()
+    language_supported = fields.Boolean()
+
+
+def limits_of(options: dict[str, Any]) -> tuple[int, int]:
+    """A site's own longest body and name, never above what the tables take."""
+    limits = options.get("limits") or {}
+    body, name = limits.get("body", BODY_LENGTH), limits.get("name", NAME_LENGTH)
+    return min(int(body), BODY_LENGTH), min(int(name), NAME_LENGTH)
