@@ -31,6 +31,10 @@ errorlog = "-"
 loglevel = _settings.log_level.lower()
 proc_name = "btl web"
 
+# A container's temporary folder is empty at each start, and prometheus_client makes none.
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a process that is gone; its counters stay, as they must."""
