@@ -151,7 +151,7 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
             for process in processes(settings, kept) if prepared == 0 else ():
                 stack.add(process)
             stack.watch(
-                lambda: _answers(settings.port, "/readyz") and _answers(settings.news_site_port, "/"),
+                lambda: _accepts(settings.port) and _get(settings.news_site_port, "/") is not None,
                 lambda: _tell(settings, kept, run_file, time.monotonic() - began),
             )
         finally:
@@ -214,13 +214,20 @@ def _set_environment(settings: Settings) -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
-def _answers(port: int, path: str) -> bool:
+def _accepts(port: int) -> bool:
+    """Whether a first comment would be accepted; who judges it may still be on the way up."""
+    answer = _get(port, "/readyz")
+    return answer is not None and b'"accepts":true' in answer.replace(b" ", b"")
+
+
+def _get(port: int, path: str) -> bytes | None:
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         line.request("GET", path)
-        return line.getresponse().status == 200
+        answer = line.getresponse()
+        return answer.read() if answer.status in (200, 503) else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         line.close()
 
