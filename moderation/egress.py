@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import ipaddress
 import itertools
 import os
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,54 +30,22 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     HTTPError,
-    LocationParseError,
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
     SSLError,
     TimeoutError,
 )
-from urllib3.util import Url, parse_url
+
+from moderation.targets import TargetRefused, Targets, parsed
 
 CONNECT_SECONDS = 5.0
 #: From the first packet to the last byte of the answer; a trickle cannot stretch it.
 TOTAL_SECONDS = 15.0
 #: What is read of an answer so that its connection can be used again; a longer one is hung up on.
 LONGEST_ANSWER = 64 * 1024
-LONGEST_URL = 2000
 #: Connections kept open to one receiver, and receivers with any kept open.
 KEPT_EACH, KEPT_RECEIVERS = 8, 256
-
-_V4_REFUSED = (
-    ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments; some count as global
-    ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays
-)
-_V6_UNICAST = ipaddress.IPv6Network("2000::/3")
-_V6_REFUSED = (
-    ipaddress.IPv6Network("2001::/23"),  # protocol assignments: Teredo, ORCHID, benchmarks
-    ipaddress.IPv6Network("2001:db8::/32"),  # documentation
-    ipaddress.IPv6Network("2002::/16"),  # 6to4: carries any IPv4 address
-    ipaddress.IPv6Network("3fff::/20"),  # documentation
-)
-
-#: As socket.getaddrinfo.
-Resolver = Callable[..., Sequence[tuple[Any, ...]]]
-
-
-class TargetRefused(ValueError):
-    """The address may not be called; the text says why, and never which address a name stands for."""
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is someone's on the public internet.
-
-    IPv6 outside 2000::/3 is refused as a whole: loopback, link-local, unique local, multicast,
-    v4-mapped and NAT64 (64:ff9b::/96), the last two of which carry any IPv4 address inside.
-    """
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not ip.is_multicast and not any(ip in net for net in _V4_REFUSED)
-    return ip in _V6_UNICAST and ip.is_global and not any(ip in net for net in _V6_REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +65,12 @@ class Answer:
 class Egress:
     """Sends POSTs outward; safe to share between threads, one for each process.
 
-    :param allowed_hosts: ``host:port`` that the operator lets be called wherever they are.
-    :param resolve: for tests of what a hostile name server can do.
+    :param targets: what may be called.
     :param tls: trusted certificates; None takes the system's (SSL_CERT_FILE) and certifi's.
     """
 
-    def __init__(
-        self,
-        allowed_hosts: Sequence[str] = (),
-        *,
-        resolve: Resolver = socket.getaddrinfo,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._allowed = {_bare(*host.rsplit(":", 1)) for host in allowed_hosts}
-        self._resolve = resolve
+    def __init__(self, targets: Targets, *, tls: ssl.SSLContext | None = None) -> None:
+        self._targets = targets
         self._local = threading.local()
         self._watchdog = _Watchdog()
         if tls is None:
@@ -121,17 +80,6 @@ class Egress:
         self._pool = urllib3.PoolManager(KEPT_RECEIVERS, maxsize=KEPT_EACH, retries=False, ssl_context=tls)
         self._pool.pool_classes_by_scheme = _pool_classes(self._open, self._local)
 
-    def check(self, url: str) -> None:
-        """Check an address before it is kept; each request checks again.
-
-        A name that does not resolve now is let through: it may do so later.
-
-        :raises TargetRefused: with the reason, for the person who typed it.
-        """
-        target = _parsed(url)
-        with contextlib.suppress(NameResolutionError, OSError):
-            self._addresses(str(target.host), _port_of(target))
-
     def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = TOTAL_SECONDS
     ) -> Answer:
@@ -140,7 +88,7 @@ class Egress:
         attempt = self._local.attempt = _Attempt(deadline=started + seconds)
         self._watchdog.watch(attempt)
         try:
-            _parsed(url)
+            parsed(url)
             try:
                 return self._post(url, body, headers, seconds)
             except ProtocolError:
@@ -194,7 +142,12 @@ class Egress:
         """A socket to an address that was looked at; the only place where one is opened."""
         attempt: _Attempt = self._local.attempt
         last: OSError = OSError("no address")
-        for family, address in self._addresses(connection._dns_host, int(connection.port or 0)):
+        host = connection._dns_host
+        try:
+            addresses = self._targets.addresses(host, int(connection.port or 0))
+        except socket.gaierror as error:
+            raise NameResolutionError(host, connection, error) from error
+        for family, address in addresses:
             opened = socket.socket(family, socket.SOCK_STREAM)
             try:
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -206,23 +159,6 @@ class Egress:
                 opened.close()
                 last = error
         raise NewConnectionError(connection, str(last)) from last
-
-    def _addresses(self, host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-        """:raises TargetRefused: when any address of the host is not public and the host not allowed."""
-        host = host.strip("[]")
-        try:
-            found = self._resolve(host, port, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            raise NameResolutionError(host, None, error) from error  # type: ignore[arg-type]
-        except UnicodeError:
-            raise TargetRefused("The host is not a valid name.") from None
-        # One hidden address among public ones is enough: which of them is used would be chance.
-        if _bare(host, port) not in self._allowed and not all(is_public(one[4][0]) for one in found):
-            raise TargetRefused(
-                f"{host} is not on the public internet. Webhooks go to public addresses only, unless "
-                f"the operator lists {host}:{port} in BTL_WEBHOOK_ALLOWED_HOSTS."
-            )
-        return [(one[0], one[4]) for one in found]
 
 
 @dataclass(slots=True)
@@ -337,33 +273,6 @@ def _pool_classes(open_socket: Callable[[HTTPConnection], socket.socket], local:
         ConnectionCls = Encrypted
 
     return {"http": PlainPool, "https": EncryptedPool}
-
-
-def _parsed(url: str) -> Url:
-    """:raises TargetRefused: for what is no plain http or https address."""
-    if len(url) > LONGEST_URL:
-        raise TargetRefused(f"The address is longer than {LONGEST_URL} characters.")
-    if any(char <= " " or char in "\\\x7f" for char in url):
-        raise TargetRefused("The address holds a space, a backslash or a control character.")
-    try:
-        parsed = parse_url(url)
-    except LocationParseError:
-        raise TargetRefused("The address cannot be read as a URL.") from None
-    if parsed.scheme not in ("http", "https"):
-        raise TargetRefused("The address must begin with https:// or http://.")
-    if parsed.auth is not None:
-        raise TargetRefused("The address must not hold a user name or password: requests are signed.")
-    if not parsed.host or parsed.port == 0:
-        raise TargetRefused("The address names no host, or no port that can be called.")
-    return parsed
-
-
-def _port_of(url: Url) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
-
-
-def _bare(host: str, port: str | int) -> str:
-    return f"{host.strip('[]').rstrip('.').lower()}:{port}"
 
 
 def _in_words(error: Exception, attempt: _Attempt, seconds: float) -> str:

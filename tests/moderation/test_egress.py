@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from moderation.egress import Egress, TargetRefused, is_public
+from moderation.egress import Egress
+from moderation.targets import TargetRefused, Targets, is_public
 from tests.receiver import answering, flooding, hanging, receiving, resetting, trickling
 
 INWARD = [
@@ -67,9 +68,9 @@ INWARD = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def egress():
-    opened = Egress()
+    opened = Egress(Targets())
     yield opened
     opened.close()
 
@@ -79,8 +80,8 @@ def egress_to():
     """An egress that may call one host, wherever it is."""
     opened = []
 
-    def build(*hosts, **options):
-        opened.append(Egress(hosts, **options))
+    def build(*hosts, resolve=socket.getaddrinfo, tls=None):
+        opened.append(Egress(Targets(hosts, resolve), tls=tls))
         return opened[-1]
 
     yield build
@@ -113,7 +114,7 @@ def resolving_to(*answers):
 @pytest.mark.parametrize("host", INWARD)
 def test_an_address_that_points_inward_is_refused_when_registered_and_when_called(egress, host):
     with pytest.raises(TargetRefused):
-        egress.check(f"http://{host}/")
+        Targets().check(f"http://{host}/")
 
     answer = egress.post(f"http://{host}/", b"", {})
     assert answer.status is None
@@ -164,16 +165,16 @@ def test_no_address_of_the_special_registries_is_public():
 )
 def test_what_is_no_plain_web_address_is_refused_with_the_reason(egress, url, says):
     with pytest.raises(TargetRefused, match=says):
-        egress.check(url)
+        Targets().check(url)
 
     assert egress.post(url, b"", {}).status is None
 
 
-def test_one_hidden_address_among_public_ones_is_refused(egress_to):
-    egress = egress_to(resolve=resolving_to(["93.184.215.14", "10.0.0.1"]))
+def test_one_hidden_address_among_public_ones_is_refused():
+    targets = Targets(resolve=resolving_to(["93.184.215.14", "10.0.0.1"]))
 
     with pytest.raises(TargetRefused, match="BTL_WEBHOOK_ALLOWED_HOSTS"):
-        egress.check("https://news.example/hooks")
+        targets.check("https://news.example/hooks")
 
 
 def test_a_refusal_does_not_tell_what_an_inner_name_stands_for(egress_to):
@@ -184,11 +185,11 @@ def test_a_refusal_does_not_tell_what_an_inner_name_stands_for(egress_to):
 
 def test_a_name_that_turns_inward_after_it_was_registered_is_not_called(egress_to):
     with receiving() as inside:
-        egress = egress_to(resolve=resolving_to(["93.184.215.14"], ["127.0.0.1"]))
+        resolve = resolving_to(["93.184.215.14"], ["127.0.0.1"])
         url = f"http://rebound.example:{inside.port}/"
-        egress.check(url)
+        Targets(resolve=resolve).check(url)
 
-        answer = egress.post(url, b"{}", {})
+        answer = egress_to(resolve=resolve).post(url, b"{}", {})
 
     assert "not on the public internet" in answer.error
     assert inside.got == []
@@ -310,8 +311,8 @@ def test_a_name_that_does_not_resolve_is_let_through_when_registered_and_fails_w
     def resolve(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+    Targets(resolve=resolve).check("https://not-yet.example/hooks")
     egress = egress_to(resolve=resolve)
-    egress.check("https://not-yet.example/hooks")
 
     assert (
         egress.post("https://not-yet.example/", b"", {}).error
