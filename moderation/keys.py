@@ -73,7 +73,7 @@ def key_of(
         .join(Site, Site.id == SiteKey.site_id)
         .where(SiteKey.prefix.in_((secret[:PREFIX_LENGTH], secret[:4])), SiteKey.kind.in_(kinds))
     )
-    for key, site in rows.tuples():
+    for key, site in rows:
         is_current = key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
         if hmac.compare_digest(key.digest, digest) and is_current:
             return key, site
