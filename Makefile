@@ -57,7 +57,7 @@ fuzz: .venv/dev.stamp ## send thousands of faulty requests to every route
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: .venv/dev.stamp ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 migration: .venv/dev.stamp ## write the step from the schema to the tables (MESSAGE="what it is for")
 	$(BIN)/python -m moderation.migrations $(if $(MESSAGE),"$(MESSAGE)")
