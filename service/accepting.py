@@ -5,6 +5,8 @@ This is the path that must be quick and must never lose anything: what it answer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +14,10 @@ from typing import Any
 from flask import g
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import TooManyRequests
 
 from moderation import jobs, lifecycle
-from moderation.errors import AlreadyReceived, Fault, InFlight, Invalid
+from moderation.errors import AlreadyReceived, Fault, InFlight, Invalid, Refused
 from moderation.intake import clean, clean_line
 from moderation.store import comment_by_external_id, comment_of
 from moderation.tables import Comment, Revision, Site
@@ -22,7 +25,10 @@ from moderation.vault import Vault
 from service import form_token, idempotency, limits
 from service.door import database, nudge, settings, utcnow, vault
 from service.metrics import COMMENTS
-from service.schemas import limits_of
+from service.reading import load
+from service.schemas import CommentIn, limits_of
+
+COMMENT = CommentIn()
 
 #: What stood in the way can be gone a moment later (rolled back, forgotten): try again, but not for ever.
 _TRIES = 3
@@ -67,6 +73,50 @@ def accept(fields: dict[str, Any], *, key: str | None = None, way: str = "api") 
             COMMENTS.labels(way).inc()
             return Accepted(comment, is_new=True)
     raise InFlight
+
+
+def accept_all(documents: Sequence[Any], *, way: str = "batch") -> list[Accepted | Exception]:
+    """Accept many comments of the site in ``g.site`` in one transaction, each for itself.
+
+    :param documents: as they were sent.
+    :return: for each in order what became of it, or why it was refused.
+    """
+    site, keeper, now = g.site, vault(), utcnow()
+    results: list[Accepted | Exception] = []
+    with database().writing() as session:
+        for document in documents:
+            try:
+                fields = load(COMMENT, document)
+                check_limits(site, fields)
+                hashed = keeper.email_hash(fields["email"])[:32]
+                limits.check("email", hashed, limits.limit_of(site, "per_email"))
+                results.append(_received(session, site, fields, way=way, keeper=keeper, now=now))
+            except (Refused, TooManyRequests) as refusal:
+                results.append(refusal)
+    count = sum(isinstance(result, Accepted) and result.is_new for result in results)
+    if count:
+        nudge(jobs.SCORE)
+        COMMENTS.labels(way).inc(count)
+    return results
+
+
+def _received(
+    session: Session, site: Site, fields: dict[str, Any], *, way: str, keeper: Vault, now: datetime
+) -> Accepted:
+    """Receive one of many, so that a repetition takes none of the others down with it."""
+    ready = prepared(fields, site, way=way, now=now)
+    external_id = fields.get("external_id")
+    earlier = comment_by_external_id(session, site.id, external_id) if external_id else None
+    if earlier is None:
+        try:
+            with session.begin_nested() if external_id else nullcontext():
+                comment = lifecycle.receive(session, site_id=site.id, vault=keeper, now=now, **ready)
+            return Accepted(comment, is_new=True)
+        except AlreadyReceived:  # by another request, between the question and the answer
+            earlier = comment_by_external_id(session, site.id, external_id or "")
+    if earlier is None or not _is_same(session, earlier, fields, keeper):
+        raise AlreadyReceived(external_id or "")
+    return Accepted(earlier, is_new=False)
 
 
 def check_limits(site: Site, fields: dict[str, Any]) -> None:

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, url_for
+from flask import Flask, Response, g, jsonify, request, url_for
 
 from moderation import jobs, lifecycle
-from moderation.errors import Refused
 from moderation.store import comment_of, comments_of
-from service import accepting, idempotency, reading, shaping, waiting
+from service import accepting, idempotency, limits, shaping, waiting
 from service.door import database, nudge, settings, utcnow, vault
-from service.problems import answer, problem_of
+from service.problems import document_of, problem_of
 from service.reading import Blueprint
-from service.schemas import (
+from service.schemas import AppealIn, BatchIn, DecisionIn, EditIn, ListQuery, ReportIn, Wait
+from service.schemas_out import (
     AcceptedOut,
-    AppealIn,
     AppealOut,
-    BatchIn,
     BatchOut,
-    CommentIn,
     CommentOut,
-    DecisionIn,
-    EditIn,
-    ListQuery,
     PageOut,
-    ReportIn,
     ReportOut,
-    Wait,
     WholeCommentOut,
 )
 
@@ -44,15 +36,26 @@ RULES = {
     "comments.decide_comment": "moderate",
     "comments.issue_form_token": "submit",
 }
-#: Five hundred comments of ten thousand characters of up to four bytes, and some more for the rest.
-BATCH_BYTES = 24_000_000
-_COMMENT = CommentIn()
-_FORM = {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": CommentIn}}}}
+#: Five hundred comments of ten thousand characters, most of them of one byte.
+BATCH_BYTES = 8_000_000
+_ONCE = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9._-]+$"},
+    "description": "The same request with the same key is one comment.",
+}
+_PREFER = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": {"type": "string", "pattern": "^wait=([0-9]|[12][0-9]|30)$"},
+    "description": "wait=N: wait up to N seconds for the decision (RFC 7240).",
+}
 
 
 @bp.post("/comments")
+@bp.doc(parameters=[_ONCE, _PREFER])
 @bp.arguments(Wait(), location="query")
-@bp.arguments(_COMMENT, location="json_or_form")
+@bp.arguments(accepting.COMMENT, location="json_or_form")
 @bp.response(202, AcceptedOut, description="Kept; the decision comes by webhook")
 @bp.alt_response(200, schema=CommentOut, description="Decided in time, or received before", success=True)
 def create_comment(query: dict[str, Any], fields: dict[str, Any]) -> Response:
@@ -87,20 +90,25 @@ def create_comments(fields: dict[str, Any]) -> Response:
 
     One result for each, in order. What is at fault is refused alone; the others are kept.
     """
+    documents = fields["comments"]
+    limits.check("key", g.key.id, limits.limit_of(g.site, "per_key"), amount=len(documents) - 1)
     results: list[dict[str, Any]] = []
-    accepted = 0
-    for index, document in enumerate(fields["comments"]):
-        try:
-            taken = accepting.accept(reading.load(_COMMENT, document), way="batch")
-        except Refused as refusal:
-            problem = problem_of(refusal)
-            body = answer(problem).get_json(force=True)
-            results.append({"index": index, "status": problem.status, "problem": body})
+    for index, result in enumerate(accepting.accept_all(documents)):
+        if isinstance(result, Exception):
+            problem = problem_of(result)
+            results.append({"index": index, "status": problem.status, "problem": document_of(problem)})
         else:
-            accepted += 1
-            status = 202 if taken.is_new else 200
-            results.append({"index": index, "status": status, "comment": shaping.accepted(taken.comment)})
-    return jsonify({"accepted": accepted, "refused": len(results) - accepted, "results": results})
+            status = 202 if result.is_new else 200
+            results.append({"index": index, "status": status, "comment": shaping.accepted(result.comment)})
+    refused = sum("problem" in line for line in results)
+    return jsonify({"accepted": len(results) - refused, "refused": refused, "results": results})
+
+
+@bp.before_request
+def take_more() -> None:
+    """A batch may be larger than other requests."""
+    if request.endpoint == "comments.create_comments":
+        request.max_content_length = BATCH_BYTES
 
 
 @bp.get("/comments")
@@ -140,6 +148,7 @@ def read_comment(comment_id: str) -> Response:
 
 
 @bp.put("/comments/<comment_id>")
+@bp.doc(parameters=[_PREFER])
 @bp.arguments(Wait(), location="query")
 @bp.arguments(EditIn(), location="json")
 @bp.response(202, CommentOut, description="Kept as a new revision, to be judged again")

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from flask import Flask, current_app, g, request
 from sqlalchemy import update
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from moderation.errors import Forbidden
@@ -20,6 +21,7 @@ from moderation.keys import key_of
 from moderation.sites import SCOPES
 from moderation.tables import Site, SiteKey
 from moderation.vault import key_digest
+from service import limits
 from service.door import aside, database, utcnow
 
 #: Anyone may ask.
@@ -90,6 +92,7 @@ def bearer() -> Caller:
         raise _refusal("Send a site key as “Authorization: Bearer btl_…”.")
     caller = caller_of(authorization.token)
     if caller is None:
+        limits.check("wrong-keys", limits.caller_hash(), limits.DEFAULTS["wrong_keys_per_ip"])
         raise _refusal("This key is not known, was revoked, or is out of date.")
     return caller
 
@@ -143,6 +146,4 @@ def _note_use(key_id: str) -> None:
 
 
 def _refusal(detail: str) -> Unauthorized:
-    from werkzeug.datastructures import WWWAuthenticate
-
     return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", {"realm": "below-the-line"}))

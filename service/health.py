@@ -76,7 +76,7 @@ def _schema_fault() -> str | None:
         found = current(connection)
     if found == newest():
         return None
-    return f"is at {found or 'nothing'} instead of {newest()}: run `python -m moderation.migrations`"
+    return f"is at {found or 'nothing'} instead of {newest()}: run `btl migrate`"
 
 
 def _broker_fault() -> str | None:

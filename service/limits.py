@@ -66,8 +66,8 @@ class Limits:
         self._storage: Any = None
         self._closed_until = 0.0
 
-    def hit(self, name: str, who: str, limit: int) -> Standing:
-        """Count one request of somebody.
+    def hit(self, name: str, who: str, limit: int, amount: int = 1) -> Standing:
+        """Count requests of somebody.
 
         :param name: which limit, as its header names it.
         :param who: never an address or key in the clear: it becomes a key in Redis.
@@ -80,7 +80,7 @@ class Limits:
             if window != self._window or len(self._counts) > _MOST_COUNTED:
                 self._window, self._counts = window, {}
             count = self._counts.setdefault(at, _Count())
-            count.untold += 1
+            count.untold += amount
             untold, seen = count.untold, count.known + count.untold
             # Far from the limit nobody needs to know; near it, steps of half a per cent.
             settles = seen >= limit // 4 and untold >= max(1, limit // 200) and now >= self._closed_until
@@ -135,15 +135,15 @@ def register(app: Flask, redis_url: str) -> None:
     app.after_request(_say)
 
 
-def check(name: str, who: str, limit: int) -> None:
+def check(name: str, who: str, limit: int, *, amount: int = 1) -> None:
     """Count a request against a limit.
 
     :raises TooManyRequests: with Retry-After.
     """
-    standing = current_app.extensions[_NAME].hit(name, who, limit)
+    standing = current_app.extensions[_NAME].hit(name, who, limit, amount)
     if "standings" not in g:
-        g.standings = []
-    g.standings.append(standing)
+        g.standings = {}
+    g.standings[name] = standing
     if not standing.passed:
         raise TooManyRequests(
             f"More than {limit} requests a minute ({name}). Try again in {standing.resets_in} s.",
@@ -182,7 +182,7 @@ def caller_hash() -> str:
 
 
 def _say(response: Response) -> Response:
-    standings: list[Standing] = g.get("standings", [])
+    standings: list[Standing] = list(g.get("standings", {}).values())
     if standings:
         response.headers["RateLimit-Policy"] = ", ".join(
             f'"{one.name}";q={one.limit};w={WINDOW_SECONDS}' for one in standings

@@ -102,7 +102,7 @@ class Nudger:
 
 
 def sender_to(broker_url: str) -> Any:
-    """A Celery application that only sends; importing the library takes a while, so not before it is needed."""
+    """A Celery application that only sends; importing the library takes a while, so late."""
     from celery import Celery
 
     sender = Celery("btl-web", broker=broker_url, set_as_current=False)

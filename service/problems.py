@@ -53,7 +53,7 @@ TITLES = {
     "unavailable": "The database does not answer",
     "internal": "Something broke on our side",
 }
-_SLUGS = {
+SLUGS = {
     400: "malformed",
     401: "unauthorized",
     403: "forbidden",
@@ -107,7 +107,7 @@ def problem_of(error: BaseException) -> Problem:
         if status == 405 and error.valid_methods:  # type: ignore[attr-defined]
             detail = f"This address answers {', '.join(sorted(error.valid_methods))}."  # type: ignore[attr-defined]
         kept = tuple((name, value) for name, value in error.get_headers() if name.lower() != "content-type")
-        slug = _SLUGS.get(status, "internal" if status >= 500 else "malformed")
+        slug = SLUGS.get(status, "internal" if status >= 500 else "malformed")
         return Problem(status, slug, detail, headers=kept)
     if isinstance(error, DBAPIError | PoolTimeout):
         detail = "Nothing was kept. Try again in a few seconds; /readyz says what is not ready."
@@ -115,7 +115,7 @@ def problem_of(error: BaseException) -> Problem:
     return Problem(500, "internal", "Nothing was kept. The operator finds more under this request id.")
 
 
-def answer(problem: Problem) -> Response:
+def document_of(problem: Problem) -> dict[str, Any]:
     """The problem as JSON."""
     document: dict[str, Any] = {
         "type": f"/docs#{problem.slug}",
@@ -130,8 +130,13 @@ def answer(problem: Problem) -> Response:
         for line, fault in zip(document["errors"], problem.faults, strict=True):
             if fault.line is not None:
                 line["line"] = fault.line
+    return document
+
+
+def answer(problem: Problem) -> Response:
+    """The problem as an answer of its own."""
     response = Response(
-        json.dumps(document, ensure_ascii=True),
+        json.dumps(document_of(problem), ensure_ascii=True),
         status=problem.status,
         headers=list(problem.headers),
         content_type="application/problem+json",
@@ -152,7 +157,7 @@ def on_error(error: Exception) -> Response:
     problem = problem_of(error)
     if problem.status >= 500:
         # Where, not what: the message of a database error holds the values it was given, a reader's text.
-        log_of(__name__).error("request_failed", error=type(error).__name__, stack=_places_of(error))
+        log_of(__name__).error("request_failed", error=type(error).__name__, where=_places_of(error))
     return _form_for(request.path)(problem)
 
 
