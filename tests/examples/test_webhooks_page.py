@@ -1,0 +1,27 @@
+"""docs/webhooks.md, held to the code: every event, every retry, and a receiver's arithmetic."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from moderation.delivery import SCHEDULE_SECONDS
+from moderation.events import EVENTS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text("utf-8")
+UNITS = {"s": 1, "min": 60, "h": 3600}
+
+
+def test_every_event_is_described_and_no_other():
+    described = re.findall(r"^\| `([a-z.]+)` \|", PAGE, re.MULTILINE)
+
+    assert sorted(described) == sorted(EVENTS)
+
+
+def test_the_retries_are_those_of_the_code():
+    row = re.search(r"^\| after the one before \|(.*)\|$", PAGE, re.MULTILINE)
+    waits = [cell.strip() for cell in row[1].split("|")]
+
+    seconds = [0 if wait == "at once" else int(wait.split()[0]) * UNITS[wait.split()[1]] for wait in waits]
+
+    assert tuple(seconds) == SCHEDULE_SECONDS
