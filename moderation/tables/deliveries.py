@@ -26,7 +26,7 @@ class Endpoint(Base):
     #: Signs too until `previous_until`: a rotation without a gap.
     previous_secret_encrypted: Mapped[str | None] = mapped_column(Text)
     previous_until: Mapped[datetime | None]
-    status: Mapped[str] = mapped_column(String(10), default="active")  # active, disabled
+    status: Mapped[str] = mapped_column(String(10), default="active")  # active, disabled, deleted
     disabled_reason: Mapped[str] = mapped_column(String(300), default="")
     created_at: Mapped[datetime]
     #: Since when every attempt has failed; None while it answers.

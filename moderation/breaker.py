@@ -1,0 +1,155 @@
+"""The health of endpoints: when to pause, when to ask with one request, when to give an endpoint up.
+
+A receiver that is down is not hammered and does not use up the schedules of what waits for it; one that
+is back gets at once what it missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from moderation.events import Outbox
+from moderation.tables import Delivery, Endpoint, Notice, new_id
+
+if TYPE_CHECKING:
+    from moderation.delivery import Result
+
+#: A receiver may ask for more time than the schedule, but not for more than this.
+LONGEST_WAIT_SECONDS = 86_400
+#: Failures in a row after which an endpoint is asked with one request at a time, with pauses between.
+TRIPS = 3
+#: The pause is half of the time it has been failing: an outage of a minute ends within half of one more.
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 300
+#: An endpoint's Retry-After closes it for no longer; its delivery waits as long as was asked for.
+LONGEST_CLOSED_SECONDS = 3_600
+THROTTLES = frozenset({429, 502, 503, 504})
+#: Nothing but failure for this long, and often enough, disables the endpoint.
+DISABLED_AFTER = timedelta(days=5)
+DISABLED_FAILURES = 10
+
+
+def is_tripped(endpoint: Endpoint) -> bool:
+    """Whether the breaker is open: the endpoint gets one request at a time, after a pause."""
+    return endpoint.failures >= TRIPS
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float:
+    """What a ``Retry-After`` header asks for, in seconds from now, at most a day; 0 for none or nonsense.
+
+    Source: RFC 9110, 10.2.3: a number of seconds or an HTTP date.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:9])
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+            seconds = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
+
+
+def disable(session: Session, endpoint: Endpoint, *, reason: str, now: datetime) -> None:
+    """Send nothing more to an endpoint until its owner enables it.
+
+    What was due is dead; ``endpoints.recover`` brings it back, with what happened meanwhile.
+    """
+    endpoint.status, endpoint.disabled_reason = "disabled", reason[:300]
+    session.execute(
+        update(Delivery)
+        .where(Delivery.endpoint_id == endpoint.id, Delivery.status == "due")
+        .values(status="dead", finished_at=now, lease_until=None, last_error="The endpoint was disabled.")
+    )
+    session.flush()
+
+
+def note_health(session: Session, results: Iterable[Result], *, now: datetime) -> None:
+    """What attempts, in the order in which they ended, tell about the endpoints they went to."""
+    by_endpoint: dict[str, list[Result]] = {}
+    for result in results:
+        by_endpoint.setdefault(result.parcel.endpoint_id, []).append(result)
+    for endpoint_id, its in sorted(by_endpoint.items()):
+        failed = not all(result.is_success for result in its)
+        query = select(Endpoint).where(Endpoint.id == endpoint_id)
+        if not failed:
+            # The usual case writes nothing: a row that every delivery updates would be everyone's queue.
+            query = query.where(or_(Endpoint.failures > 0, Endpoint.closed_until.is_not(None)))
+        endpoint = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+        if endpoint is None or endpoint.status != "active":
+            continue
+        for result in its:
+            if result.is_success:
+                _recovered(session, endpoint, now)
+            else:
+                _failed(session, endpoint, result, now)
+
+
+def _recovered(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    if is_tripped(endpoint):
+        # The outage is over: what waits for a retry goes now, not in hours.
+        session.execute(
+            update(Delivery)
+            .where(
+                Delivery.endpoint_id == endpoint.id,
+                Delivery.status == "due",
+                Delivery.attempts_made > 0,
+                Delivery.due_at > now,
+                Delivery.lease_until.is_(None),
+            )
+            .values(due_at=now)
+        )
+        endpoint.closed_until = None
+    if endpoint.closed_until is not None and endpoint.closed_until <= now:
+        # One that is still ahead was asked for by the receiver: another success does not shorten it.
+        endpoint.closed_until = None
+    endpoint.failures, endpoint.failing_since = 0, None
+
+
+def _failed(session: Session, endpoint: Endpoint, result: Result, now: datetime) -> None:
+    if endpoint.status != "active":
+        return
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or result.started_at
+    failing = now - endpoint.failing_since
+    if result.answer.status == 410:
+        _disable_and_say_so(session, endpoint, "It answered 410 Gone: it wants no more events.", now)
+    elif failing >= DISABLED_AFTER and endpoint.failures >= DISABLED_FAILURES:
+        _disable_and_say_so(session, endpoint, f"Nothing but failures for {failing.days} days.", now)
+    elif result.answer.status in THROTTLES or endpoint.failures >= TRIPS:
+        pause = min(max(failing.total_seconds() / 2, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        asked = min(retry_after_seconds(result.answer.retry_after, now), LONGEST_CLOSED_SECONDS)
+        until = now + timedelta(seconds=asked or pause)
+        endpoint.closed_until = max(until, endpoint.closed_until or until)
+
+
+def _disable_and_say_so(session: Session, endpoint: Endpoint, reason: str, now: datetime) -> None:
+    since = endpoint.failing_since or now
+    disable(session, endpoint, reason=reason, now=now)
+    outbox = Outbox.for_sites(session, [endpoint.site_id], now)
+    outbox.announce(
+        site_id=endpoint.site_id,
+        event_type="endpoint.disabled",
+        data={
+            "endpoint": {"id": endpoint.id, "url": endpoint.url},
+            "reason": reason,
+            "failing_since": since.isoformat(),
+        },
+    )
+    outbox.write()
+    session.add(
+        Notice(
+            id=new_id(),
+            site_id=endpoint.site_id,
+            kind="endpoint_disabled",
+            text=f"The webhook endpoint {endpoint.url[:600]} was disabled. {reason} Enable it once it is "
+            f"mended, then recover what it missed since {since:%Y-%m-%d %H:%M} UTC.",
+            created_at=now,
+        )
+    )
