@@ -222,7 +222,7 @@ def _members(session: Session, sites: set[str], clusters: set[str]) -> dict[str,
         .limit(MOST_OF_A_CLUSTER)
     )
     found: dict[str, list[_Seen]] = {}
-    nothing = duplicates.Fingerprint({}, frozenset())
+    nothing = duplicates.Fingerprint({}, frozenset(), "")
     for row in rows:
         one = _Seen(row.id, row.cluster, nothing, row.status, _counts_against(row), row.name)
         found.setdefault(row.cluster, []).append(one)

@@ -7,15 +7,13 @@ costs the same on a quiet site and in the middle of a flood.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, column, func, literal, select, values
+from sqlalchemy import String, column, func, select, values
 from sqlalchemy.orm import Session
-from ulid import ULID
 
 from moderation.copies import Recalled, look_back
 from moderation.policy import Policy
@@ -27,6 +25,7 @@ from moderation.tables import Author, Comment, Report
 Key = tuple[str, str]
 RECENT = timedelta(minutes=10)
 MOST_OF_AN_HOUR = 5_000
+MOST_OF_AN_AUTHOR = 200
 #: Sieges are looked at anew this often; a count of the last hour changes slowly.
 SIEGE_SECONDS = 10
 
@@ -47,7 +46,7 @@ def recall(
     comments = [comment for comment, _ in batch]
     authors = authors_of(session, ((c.site_id, c.author_identity) for c in comments))
     recent = _recent(session, batch, now)
-    last = _last_under_article(session, batch, now)
+    last = _last_under_article(session, batch)
     sieges = {s: _siege(session, s, now) for s in {c.site_id for c, p in batch if p.settings.get("siege")}}
     for comment in comments:
         siege = sieges.get(comment.site_id, ({}, {}))
@@ -62,11 +61,6 @@ def recall(
         )
         histories[comment.id] = history
     return look_back(session, comments, facts, histories, now=now)
-
-
-def first_id_at(moment: datetime) -> str:
-    """The smallest id that a comment received at a moment can have."""
-    return str(ULID.from_datetime(moment))[:10] + "0" * 16
 
 
 def _record_of(author: Author | None, comment: Comment, now: datetime) -> History:
@@ -88,12 +82,10 @@ def _recent(
     session: Session, batch: Sequence[tuple[Comment, Policy]], now: datetime
 ) -> dict[str, dict[Key, int]]:
     """How many comments of the last ten minutes share author, address or article; counted to the limit."""
-    since = now - RECENT
-    after = first_id_at(since)
     asked: dict[str, tuple[Any, Any, set[Key]]] = {
-        "author": (Comment.author_identity, Comment.id >= after, set()),
-        "ip": (Comment.ip_hash, Comment.received_at >= since, set()),
-        "thread": (Comment.article_id, Comment.id >= after, set()),
+        "author": (Comment.author_identity, Comment.id, set()),
+        "ip": (Comment.ip_hash, Comment.received_at, set()),
+        "thread": (Comment.article_id, Comment.id, set()),
     }
     limits = dict.fromkeys(asked, 0)
     for comment, policy in batch:
@@ -106,51 +98,52 @@ def _recent(
                 asked[whose][2].add((comment.site_id, value))
             limits[whose] = max(limits[whose], int(policy.limits[f"{whose}_per_10_minutes"]) + 1)
     return {
-        whose: _counted(session, of, condition, keys, limits[whose])
-        for whose, (of, condition, keys) in asked.items()
+        whose: _counted(session, of, order, keys, now - RECENT, limits[whose])
+        for whose, (of, order, keys) in asked.items()
     }
 
 
-def _counted(session: Session, of: Any, condition: Any, keys: set[Key], limit: int) -> dict[Key, int]:
+def _counted(
+    session: Session, of: Any, order: Any, keys: set[Key], since: datetime, limit: int
+) -> dict[Key, int]:
+    """Of the newest ``limit`` comments with each key, how many came since; one index range for each key."""
     if not keys:
         return {}
-    asked = (
-        values(column("site", String), column("key", String), name="asked").data(sorted(keys)).cte("asked")
-    )
-    some = (
-        select(literal(1).label("one"))
-        .where(Comment.site_id == asked.c.site, of == asked.c.key, condition)
+    columns = column("site", String), column("key", String)
+    asked = values(*columns, name="asked").data(sorted(keys)).cte("asked")
+    newest = (
+        select(Comment.received_at)
+        .where(Comment.site_id == asked.c.site, of == asked.c.key)
+        .order_by(order.desc())
         .limit(limit)
         .correlate(asked)
         .subquery()
     )
-    counted = select(func.count()).select_from(some).scalar_subquery()
-    return {
-        (site, key): count for site, key, count in session.execute(select(asked.c.site, asked.c.key, counted))
-    }
+    counted = select(func.count()).select_from(newest).where(newest.c.received_at >= since).scalar_subquery()
+    rows = session.execute(select(asked.c.site, asked.c.key, counted))
+    return {(site, key): count for site, key, count in rows}
 
 
-def _last_under_article(
-    session: Session, batch: Sequence[tuple[Comment, Policy]], now: datetime
-) -> dict[str, float]:
+def _last_under_article(session: Session, batch: Sequence[tuple[Comment, Policy]]) -> dict[str, float]:
     """Seconds since the author's last comment under the article, where a policy asks (slow mode)."""
     found: dict[str, float] = {}
     for comment, policy in batch:
         slow = policy.settings.get("slow_mode")
         if not slow or not comment.article_id:
             continue
-        since = comment.submitted_at - timedelta(seconds=slow["seconds"])
-        last = session.scalar(
-            select(Comment.submitted_at)
+        newest = (
+            select(Comment.article_id, Comment.submitted_at)
             .where(
                 Comment.site_id == comment.site_id,
                 Comment.author_identity == comment.author_identity,
-                Comment.id >= first_id_at(since),
                 Comment.id < comment.id,
-                Comment.article_id == comment.article_id,
             )
             .order_by(Comment.id.desc())
-            .limit(1)
+            .limit(MOST_OF_AN_AUTHOR)
+            .subquery()
+        )
+        last = session.scalar(
+            select(func.max(newest.c.submitted_at)).where(newest.c.article_id == comment.article_id)
         )
         if last is not None:
             found[comment.id] = max(0.0, (comment.submitted_at - last).total_seconds())
@@ -165,21 +158,30 @@ def _siege(session: Session, site_id: str, now: datetime) -> tuple[dict[str, int
     known = _sieges.get(site_id)
     if known is not None and time.monotonic() - known[0] < SIEGE_SECONDS:
         return known[1], known[2]
-    after = first_id_at(now - timedelta(hours=1))
+    since = now - timedelta(hours=1)
     rejected = (
-        select(Comment.article_id)
-        .where(Comment.site_id == site_id, Comment.status == "rejected", Comment.id >= after)
+        select(Comment.article_id, Comment.decided_at)
+        .where(Comment.site_id == site_id, Comment.status == "rejected")
         .order_by(Comment.id.desc())
         .limit(MOST_OF_AN_HOUR)
+        .subquery()
     )
     reported = (
-        select(Comment.article_id)
+        select(Comment.article_id, Report.created_at)
         .join(Report, Report.comment_id == Comment.id)
-        .where(Report.site_id == site_id, Report.id >= after)
+        .where(Report.site_id == site_id)
         .order_by(Report.id.desc())
         .limit(MOST_OF_AN_HOUR)
+        .subquery()
     )
-    reports = dict(Counter(session.scalars(reported)))
-    rejections = dict(Counter(session.scalars(rejected)))
+    reports = _by_article(session, reported, reported.c.created_at, since)
+    rejections = _by_article(session, rejected, rejected.c.decided_at, since)
     _sieges[site_id] = (time.monotonic(), reports, rejections)
     return reports, rejections
+
+
+def _by_article(session: Session, some: Any, at: Any, since: datetime) -> dict[str, int]:
+    rows = session.execute(
+        select(some.c.article_id, func.count()).where(at >= since).group_by(some.c.article_id)
+    )
+    return {row[0]: row[1] for row in rows}

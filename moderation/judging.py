@@ -1,7 +1,7 @@
 """From claimed comments and their scores to judgements: policy, signals and history put together.
 
-The door scores between :func:`prepare` and :func:`judge_all`: this room does not know the
-model, only what it answers.
+The door scores between :func:`prepare` and :func:`recall`: this room does not know the model, only
+what it answers. What was recalled is handed on to :func:`judge_all`, and to :func:`remember` once settled.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from moderation import copies, history, list_store, policies, signals
+from moderation.copies import Recalled
 from moderation.lifecycle import Judgement
-from moderation.policy import DEFAULT, Circumstances, Policy, judge
-from moderation.store import newest_policy, site_of
-from moderation.tables import Comment, SitePolicy
+from moderation.lists import Matcher
+from moderation.policy import Policy, judge
+from moderation.signals import Subject
+from moderation.store import site_of
+from moderation.tables import Comment
 from moderation.vault import Vault
 
 
@@ -54,34 +58,20 @@ class Ready:
     email: str
 
 
-_policies: dict[str, tuple[str, Policy]] = {}
-
-
-def policy_of(session: Session, site_id: str) -> tuple[Policy, str | None]:
-    """The site's policy in force and its id; parsed once for each version in a process."""
-    row: SitePolicy | None = newest_policy(session, site_id)
-    if row is None:
-        return DEFAULT, None
-    known = _policies.get(site_id)
-    if known is None or known[0] != row.id:
-        _policies[site_id] = (row.id, Policy.from_document(row.document, version=row.version))
-    return _policies[site_id][1], row.id
-
-
 def policy_for(session: Session, comment: Comment) -> Policy:
     """The policy under which one comment is judged: the site's, its section's, its article's."""
-    return policy_of(session, comment.site_id)[0].at(comment.section, comment.article_id)
+    return policies.in_force(session, comment.site_id)[0].at(comment.section, comment.article_id)
 
 
 def prepare(session: Session, comments: Sequence[Comment], *, vault: Vault, now: datetime) -> list[Ready]:
     """Read what the judgements need: a few statements for the whole batch."""
-    policies = {site_id: policy_of(session, site_id) for site_id in {c.site_id for c in comments}}
-    languages = {site_id: site_of(session, site_id).language for site_id in policies}
+    found = {site_id: policies.in_force(session, site_id) for site_id in {c.site_id for c in comments}}
+    languages = {site_id: site_of(session, site_id).language for site_id in found}
     return [
         Ready(
             comment=comment,
-            policy=policies[comment.site_id][0].at(comment.section, comment.article_id),
-            policy_id=policies[comment.site_id][1],
+            policy=found[comment.site_id][0].at(comment.section, comment.article_id),
+            policy_id=found[comment.site_id][1],
             language=comment.declared_language or languages[comment.site_id],
             email=vault.decrypt(comment.email_encrypted),
         )
@@ -89,22 +79,76 @@ def prepare(session: Session, comments: Sequence[Comment], *, vault: Vault, now:
     ]
 
 
-def judge_all(ready: Sequence[Ready], scored: Sequence[Scored], *, now: datetime) -> list[Judgement]:
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the store knows around a batch: histories, fingerprints to keep, and each site's lists."""
+
+    recalled: Recalled
+    matchers: dict[str, Matcher]
+
+
+def recall(session: Session, ready: Sequence[Ready], scored: Sequence[Scored], *, now: datetime) -> Context:
+    """Read what is known around the comments: a few statements for the whole batch."""
+    facts = {one.comment.id: found.facts for one, found in zip(ready, scored, strict=True)}
+    batch = sorted(((one.comment, one.policy) for one in ready), key=lambda pair: pair[0].id)
+    return Context(
+        recalled=history.recall(session, batch, facts, now=now),
+        matchers={
+            site_id: list_store.matcher_of(session, site_id, now=now)
+            for site_id in {one.comment.site_id for one in ready}
+        },
+    )
+
+
+def remember(session: Session, context: Context, settled: Sequence[Judgement]) -> None:
+    """Keep what finds copies of the settled comments later; in the transaction that settled them."""
+    copies.remember(session, context.recalled, [judgement.comment for judgement in settled])
+
+
+def judge_all(
+    ready: Sequence[Ready], scored: Sequence[Scored], context: Context, *, now: datetime
+) -> list[Judgement]:
     """A judgement for each comment; pure."""
-    return [_judge(one, found, now) for one, found in zip(ready, scored, strict=True)]
+    return [_judge(one, found, context, now) for one, found in zip(ready, scored, strict=True)]
 
 
-def _judge(one: Ready, found: Scored, now: datetime) -> Judgement:
+def subject_of(one: Ready) -> Subject:
+    """The comment as the signals see it."""
     comment = one.comment
-    circumstances = Circumstances(
-        now=now,
-        section=comment.section,
+    kept = comment.context or {}
+    return Subject(
+        body=comment.body,
+        name=comment.name,
+        email=one.email,
+        email_hash=comment.email_hash,
+        email_domain=one.email.rpartition("@")[2].lower(),
+        ip=comment.ip,
         article=comment.article_id,
+        section=comment.section,
         article_published_at=comment.article_published_at,
+        submitted_at=comment.submitted_at,
+        honeypot=str(kept.get("honeypot", "")),
+        form_seconds=kept.get("form_seconds"),
+        form_token_faulty=bool(kept.get("form_token_faulty")),
+        removed=tuple(kept.get("removed", ())),
+    )
+
+
+def _judge(one: Ready, found: Scored, context: Context, now: datetime) -> Judgement:
+    comment, subject = one.comment, subject_of(one)
+    known = context.recalled.histories[comment.id]
+    fired = signals.find(
+        subject, found.facts, context.matchers[comment.site_id], known, one.policy, now, one.language
+    )
+    circumstances = signals.circumstances_of(
+        subject,
+        known,
+        one.policy,
+        now,
         language=found.language,
         language_supported=found.language_supported,
     )
-    verdict = judge(found.scores, one.policy, (), circumstances)
+    verdict = judge(found.scores, one.policy, fired, circumstances)
     return Judgement(
         comment=comment,
         outcome=verdict.outcome,
@@ -112,12 +156,14 @@ def _judge(one: Ready, found: Scored, now: datetime) -> Judgement:
         scores=found.scores,
         logits={"fast": found.fast, "deep": found.deep},
         facts=found.facts,
-        signals=[],
+        signals=[asdict(signal) for signal in fired],
         shadow={"policies": [asdict(shadow) for shadow in verdict.shadow]} if verdict.shadow else None,
         model=found.model,
         policy_id=one.policy_id,
         language=found.language,
         unsure=unsure_of(found.scores, one.policy),
+        # the first of a cluster learns its own name when the second one comes
+        cluster=known.cluster or (comment.id if comment.id in context.recalled.founders else None),
     )
 
 

@@ -16,8 +16,9 @@ from moderation.lists import EntryRefused, cleaned
 FORMATS = ("auto", "lines", "wordpress", "regex", "csv", "coral")
 _SAMPLE = 1_000
 _LONGEST_LINE = 10_000
-_COLUMNS = tuple(
-    ["pattern", "text", "word", "phrase", "term", "keyword", "domain", "host", "email", "ip", "cidr", "value"]
+_COLUMNS = (
+    *("pattern", "text", "word", "phrase", "term", "keyword"),
+    *("domain", "host", "email", "ip", "cidr", "value"),
 )
 _COLUMN_KINDS = {"domain": "domain", "host": "domain", "email": "email", "ip": "ip", "cidr": "ip"}
 _V6 = r"[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f:]*(?:/\d+)?"
@@ -77,10 +78,14 @@ def entries_in(
             kind = _guess_kind([text for _, text in sample if not text.startswith("#")])
     for number, which, said, text in raw:
         of = kind if kind != "auto" else said or _kind_of(text)
-        try:
-            yield Found(number, which, of, cleaned(of, text, email_hash))
-        except EntryRefused as refused:
-            yield Found(number, which, of, text[:80], str(refused))
+        # what only looks like a domain (“best-buy.com-”) is a word after all
+        for attempt in (of,) if kind != "auto" or said or of == "word" else (of, "word"):
+            try:
+                found = Found(number, which, attempt, cleaned(attempt, text, email_hash))
+                break
+            except EntryRefused as refused:
+                found = Found(number, which, of, text[:80], str(refused))
+        yield found
 
 
 def _lines(source: TextIO) -> Iterator[tuple[int, str]]:

@@ -286,7 +286,7 @@ def _alike(history: History, limits: Mapping[str, float]) -> list[Signal]:
 
 def _flood(history: History, limits: Mapping[str, float]) -> list[Signal]:
     return [
-        _signal(f"flooding_{whose}", f"{count} in ten minutes", count)
+        _signal(f"flooding_{whose}", f"{count} or more in ten minutes", count)
         for whose, count in (
             ("author", history.author_recent),
             ("ip", history.ip_recent),

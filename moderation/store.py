@@ -11,7 +11,7 @@ from sqlalchemy import Engine, and_, create_engine, event, or_, select, tuple_, 
 from sqlalchemy.orm import Session, sessionmaker
 
 from moderation.errors import NotFound
-from moderation.tables import Author, Comment, Endpoint, Heartbeat, Revision, Site, SitePolicy
+from moderation.tables import Author, Comment, Endpoint, Heartbeat, Revision, Site
 
 #: Tries of one revision before a person gets it.
 MAX_ATTEMPTS = 3
@@ -228,13 +228,3 @@ def beat(session: Session, part: str, *, now: datetime) -> None:
         session.add(Heartbeat(part=part, at=now, detail={}))
     else:
         row.at = now
-
-
-def newest_policy(session: Session, site_id: str, scope: str = "site") -> SitePolicy | None:
-    """The version in force; None where the site never saved one."""
-    return session.scalar(
-        select(SitePolicy)
-        .where(SitePolicy.site_id == site_id, SitePolicy.scope == scope)
-        .order_by(SitePolicy.version.desc())
-        .limit(1)
-    )

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from models.scorer import Scored, Text
 from moderation import jobs, judging, lifecycle, store
-from moderation.judging import Ready
+from moderation.judging import Context, Ready
 from moderation.logs import log_of
 from moderation.tables import Delivery
 from worker import parts
@@ -53,41 +53,46 @@ def score_once() -> int:
         return give_up_on_exhausted()
     with database.reading() as session:
         ready = judging.prepare(session, comments, vault=parts.vault(), now=datetime.now(UTC))
-    judgements = _judged(ready)
+    scored = _scored(ready)
+    with database.reading() as session:
+        context = judging.recall(session, ready, scored, now=datetime.now(UTC))
+    judgements = _judged(ready, scored, context)
     with database.writing() as session:
         decisions = lifecycle.settle(session, judgements, now=datetime.now(UTC))
+        moved = {decision.comment_id for decision in decisions}
+        judging.remember(session, context, [one for one in judgements if one.comment.id in moved])
     log.info("comments_settled", claimed=len(comments), settled=len(decisions))
     if decisions:
         nudge(jobs.DELIVER)
     return len(comments)
 
 
-def _judged(ready: Sequence[Ready]) -> list[lifecycle.Judgement]:
-    """Score a batch and judge it; what people will look at is explained, word by word."""
-    scorer = parts.scorer()
-    texts = [
-        Text(
-            body=one.comment.body,
-            name=one.comment.name,
-            email=one.email,
-            url=one.comment.author_url,
-            language=one.language,
-        )
-        for one in ready
-    ]
-    scored: list[Scored | None] = [None] * len(ready)
-    # Sites with the same lines share a batch; the deep tier is asked where these lines could be crossed.
+def _scored(ready: Sequence[Ready]) -> list[Scored]:
+    """Score a batch. Sites with the same lines share a call: the deep tier works where these matter."""
+    scored: dict[int, Scored] = {}
     for lines, places in _by_lines(ready).items():
-        answers = scorer.score([texts[place] for place in places], lines=dict(lines))
-        for place, answer in zip(places, answers, strict=True):
-            scored[place] = answer
-    judgements = judging.judge_all(ready, [one for one in scored if one is not None], now=datetime.now(UTC))
+        texts = [_text_of(ready[place]) for place in places]
+        scored |= zip(places, parts.scorer().score(texts, lines=dict(lines)), strict=True)
+    return [scored[place] for place in range(len(ready))]
+
+
+def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) -> list[lifecycle.Judgement]:
+    """Judge a scored batch; what people will look at is explained, word by word."""
+    scorer = parts.scorer()
+    judgements = judging.judge_all(ready, scored, context, now=datetime.now(UTC))
     return [
-        replace(judgement, spans=scorer.explain(text, _looked_at(judgement)))
+        replace(judgement, spans=scorer.explain(_text_of(one), _looked_at(judgement)))
         if judgement.outcome != "approve"
         else judgement
-        for judgement, text in zip(judgements, texts, strict=True)
+        for judgement, one in zip(judgements, ready, strict=True)
     ]
+
+
+def _text_of(one: Ready) -> Text:
+    comment = one.comment
+    return Text(
+        body=comment.body, name=comment.name, email=one.email, url=comment.author_url, language=one.language
+    )
 
 
 def _by_lines(ready: Sequence[Ready]) -> dict[tuple[tuple[str, tuple[float, float]], ...], list[int]]:
