@@ -16,6 +16,7 @@ from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
@@ -51,7 +52,9 @@ class _Calls(BaseHTTPRequestHandler):
     server: StandIn
 
     def do_POST(self) -> None:
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        is_form = "form-urlencoded" in self.headers["Content-Type"]
+        document = dict(parse_qsl(sent)) if is_form else json.loads(sent)
         self.server.calls.append((self.path, dict(self.headers), document))
         status, answer = self.server.answer or (202, {"id": uuid.uuid4().hex, "status": "pending"})
         body = json.dumps(answer).encode()
