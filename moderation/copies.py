@@ -16,7 +16,7 @@ from moderation.duplicates import ALIKE_AT, CONTACTS, fingerprints
 from moderation.signals import History
 from moderation.tables import Comment, Fingerprint
 
-#: How long a text's fingerprint is looked for; older ones are swept away.
+#: How long a text's fingerprint is looked for; retention.py sweeps older ones away.
 MEMORY_DAYS = 30
 #: A copy this close to one already known adds no fingerprints: a campaign of any size stays a few rows.
 SAME_AT = 0.8
@@ -146,15 +146,6 @@ def remember(session: Session, recalled: Recalled, settled: Iterable[Comment]) -
             .values(cluster=Comment.id)
             .execution_options(synchronize_session=False)
         )
-
-
-def forget_old(session: Session, *, now: datetime) -> int:
-    """Sweep fingerprints past their time away; run with the retention job.
-
-    :return: how many went.
-    """
-    old = delete(Fingerprint).where(Fingerprint.received_at < now - timedelta(days=MEMORY_DAYS))
-    return session.execute(old).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def _seen_before(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import case, null, update
 from sqlalchemy import insert as plain_insert
-from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from moderation.reputation import balance_of, points_of, weight_at
 from moderation.tables import Article, Author, Comment
 
 COUNTED = ("approved", "rejected")
+STRIKES_TO_BAN = 3
+BAN_DAYS = 7
+#: Two rejections by people within a month and little to set against them.
+BAN_BALANCE = -6.0
 
 
 def upsert(session: Session, table: Any) -> Any:
@@ -46,6 +51,7 @@ def settle(session: Session, comments: Sequence[Comment], *, now: datetime) -> N
         author["name"], author["last_seen_at"] = comment.name, comment.received_at
         if comment.status in COUNTED:
             author[comment.status] += 1
+            author["reputation"] += points_of(comment.status, by_person=False) * weight_at(now)
         if comment.article_id:
             article = articles.setdefault(
                 (comment.site_id, comment.article_id),
@@ -78,6 +84,7 @@ def settle(session: Session, comments: Sequence[Comment], *, now: datetime) -> N
                     "last_seen_at": statement.excluded.last_seen_at,
                     "approved": Author.approved + statement.excluded.approved,
                     "rejected": Author.rejected + statement.excluded.rejected,
+                    "reputation": Author.reputation + statement.excluded.reputation,
                 },
             ),
             [authors[key] for key in sorted(authors)],
@@ -113,16 +120,41 @@ def decide(
         changes[old] = getattr(Author, old) - 1
     if new in COUNTED:
         changes[new] = getattr(Author, new) + 1
-    if by_person and not undone and new == "rejected":
+    worth = points_of(new, by_person=by_person and not undone) - points_of(
+        old, by_person=by_person and undone
+    )
+    if worth:
+        changes["reputation"] = Author.reputation + worth * weight_at(now)
+    struck = by_person and not undone and new == "rejected"
+    if struck:
         changes["strikes"] = Author.strikes + 1
     elif by_person and undone and old == "rejected":
         changes["strikes"] = Author.strikes - 1
+        # the rejection that banned is undone, and the ban with it
+        crossed = Author.strikes == STRIKES_TO_BAN
+        changes["banned_until"] = case((crossed, null()), else_=Author.banned_until)
     if changes:
         session.execute(
             update(Author)
             .where(Author.site_id == comment.site_id, Author.identity == comment.author_identity)
             .values(**changes)
         )
+    if struck:
+        _ban_who_struck_often(session, comment, now=now)
+
+
+def _ban_who_struck_often(session: Session, comment: Comment, *, now: datetime) -> None:
+    """The third rejection by a person while the record is bad bans for a week, each further one for longer.
+
+    The first is a warning that the author gets by its reason, from the second on a person looks first
+    (the signal ``author_strikes``). A record that has faded or mended bans nobody.
+    """
+    author = session.get(Author, (comment.site_id, comment.author_identity), populate_existing=True)
+    if author is None or author.strikes < STRIKES_TO_BAN or balance_of(author.reputation, now) > BAN_BALANCE:
+        return
+    days = BAN_DAYS * 2 ** min(author.strikes - STRIKES_TO_BAN, 6)
+    author.banned_until = max(author.banned_until or now, now + timedelta(days=days))
+    session.flush()
 
 
 def report(session: Session, comment: Comment) -> None:
