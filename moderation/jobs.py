@@ -11,6 +11,7 @@ RETAIN = "btl.retain"
 SEAL = "btl.seal"
 LEARN = "btl.learn"
 WATCH = "btl.watch"
+CALL_BACK = "btl.call_back"
 
 #: job -> the Celery queue whose workers answer it; slow receivers never delay scoring.
 QUEUES = {
@@ -20,5 +21,6 @@ QUEUES = {
     RETAIN: "deliver",
     SEAL: "deliver",
     WATCH: "deliver",
+    CALL_BACK: "deliver",
     LEARN: "score",
 }

@@ -36,6 +36,13 @@ if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
+def post_worker_init(_worker: Any) -> None:
+    """Load the model aside: the process answers at once, and the first scored request does not wait."""
+    from service.compat.scoring import warm
+
+    warm()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a process that is gone; its counters stay, as they must."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -22,7 +22,7 @@ settings = Settings.from_environment(os.environ)
 app = Celery(
     "btl",
     broker=settings.broker_url,
-    include=["worker.tasks", "worker.tasks_deliver", "worker.tasks_keep"],
+    include=["worker.tasks", "worker.tasks_callback", "worker.tasks_deliver", "worker.tasks_keep"],
 )
 
 #: A stuck task is killed after this; the lease on its rows (store.LEASE_SECONDS) outlives it, so that
@@ -82,6 +82,11 @@ app.conf.update(
     beat_schedule={
         # Every schedule expires before its next turn: a worker that was away does not find a pile.
         "sweep": {"task": jobs.SWEEP, "schedule": timedelta(seconds=5), "options": {"expires": 5}},
+        "call-back": {
+            "task": jobs.CALL_BACK,
+            "schedule": timedelta(seconds=30),
+            "options": {"expires": 25},
+        },
         "seal": {"task": jobs.SEAL, "schedule": timedelta(minutes=10), "options": {"expires": 590}},
         "retain": {"task": jobs.RETAIN, "schedule": timedelta(hours=1), "options": {"expires": 3500}},
     },
