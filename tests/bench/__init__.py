@@ -1,0 +1,1 @@
+"""Speed, memory and growth, each beside a reference measured in the same run (`make bench`)."""

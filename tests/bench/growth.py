@@ -1,0 +1,123 @@
+"""Rows of growth: the same question at 10,000 and at 1,000,000 stored comments, and the backtest."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import re
+import time
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime
+from statistics import median
+
+from moderation import seeding, sites
+from tests.bench.load import send
+from tests.bench.rows import Bench, Figure, postgres_database, redis_database, row
+from tests.bench.work import bodies_of
+from tests.processes import Processes, processes
+
+PASSWORD = "a long enough password"
+EMAIL = "bench@example.com"
+
+
+def _signed_in(stack: Processes) -> urllib.request.OpenerDirector:
+    with stack.database() as database, database.writing() as session:
+        sites.add_moderator(
+            session, email=EMAIL, name="Bench", password=PASSWORD, is_admin=True, now=datetime.now(UTC)
+        )
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    page = opener.open(f"{stack.url}/desk/sign-in").read().decode()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token.group(1) if token else ""}
+    opener.open(f"{stack.url}/desk/sign-in", urllib.parse.urlencode(form).encode())
+    return opener
+
+
+def _milliseconds(opener: urllib.request.OpenerDirector, url: str, times: int = 15) -> float:
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        opener.open(url).read()
+        took.append((time.perf_counter() - began) * 1000)
+    return median(took)
+
+
+@row("growth")
+def growth(bench: Bench) -> list[Figure]:
+    """Accept, the queue page, a search and an author's page at the large size against 10,000 comments."""
+    sizes = (10_000, 30_000) if bench.short else (10_000, 1_000_000)
+    found: dict[int, dict[str, float]] = {}
+    with (
+        postgres_database() as url,
+        redis_database() as broker,
+        processes(bench.fresh("growth"), url, broker) as stack,
+    ):
+        stack.prepare()
+        stack.start("web", WEB_CONCURRENCY="1")
+        stack.wait_alive()
+        opener = _signed_in(stack)
+        stored = 0
+        for size in sizes:
+            with stack.database() as database:
+                seeding.seed(database, site_id=stack.site_id, vault=stack.vault, comments=size - stored, texts=bench.texts,
+                             now=datetime.now(UTC), seed=size)  # fmt: skip
+                author = seeding.author_of(database, stack.site_id)
+            stored = size
+            bench.say(f"  {size:,} comments stored")
+            accepted = send(
+                stack.port, "/v1/comments", bodies_of(bench), seconds=4,
+                headers={"authorization": f"Bearer {stack.site_key}"},
+            )  # fmt: skip
+            desk = f"{stack.url}/desk"
+            found[size] = {
+                "accept": 1000 / max(accepted.per_second, 0.001),
+                "queue page": _milliseconds(opener, f"{desk}/"),
+                "search": _milliseconds(opener, f"{desk}/?q=election"),
+                "author page": _milliseconds(opener, f"{desk}/authors/{urllib.parse.quote(author, safe='')}"),
+            }
+    small, large = found[sizes[0]], found[sizes[1]]
+    return [
+        Figure(f"growth, {name}", "ms", large[name], small[name], large[name] / small[name], 1.5, at_least=False,
+               reference_name=f"at {sizes[0]:,} comments", note=f"at {sizes[1]:,} comments")
+        for name in small
+    ]  # fmt: skip
+
+
+@row("backtest")
+def backtest(bench: Bench) -> list[Figure]:
+    """Another policy over stored scores against reading the same rows in SQL."""
+    from sqlalchemy import select
+
+    from moderation import backtest as tried
+    from moderation.policy import PRESETS, Policy
+    from moderation.tables import Comment
+
+    many = 5_000 if bench.short else 100_000
+    with (
+        postgres_database() as url,
+        redis_database() as broker,
+        processes(bench.fresh("backtest"), url, broker) as stack,
+    ):
+        stack.prepare()
+        with stack.database() as database:
+            seeding.seed(database, site_id=stack.site_id, vault=stack.vault, comments=many, texts=bench.texts,
+                         now=datetime.now(UTC), seed=1)  # fmt: skip
+            began = time.perf_counter()
+            with database.reading() as session:
+                columns = (
+                    Comment.id,
+                    Comment.status,
+                    Comment.verdict,
+                    Comment.scores,
+                    Comment.facts,
+                    Comment.signals,
+                )
+                read = sum(1 for _ in session.execute(select(*columns).execution_options(yield_per=2000)))
+            bare = time.perf_counter() - began
+            began = time.perf_counter()
+            tried_on = tried.run_for_bench(database, stack.site_id, Policy.from_document(PRESETS["strict"]))
+            took = time.perf_counter() - began
+    return [
+        Figure("backtest", "s", took, bare, took / bare, 3.0, at_least=False, reference_name=f"reading {read:,} rows in SQL",
+               note=f"{tried_on:,} comments")
+    ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""A small load generator: threads with kept-alive connections, in a process of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Sent:
+    """What came of a load: answers per second, and the latencies in milliseconds, sorted."""
+
+    per_second: float
+    latencies: list[float]
+    failures: int
+
+    def percentile(self, share: float) -> float:
+        return (
+            self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+            if self.latencies
+            else 0.0
+        )
+
+
+def send(
+    port: int,
+    path: str,
+    bodies: list[str],
+    *,
+    seconds: float,
+    threads: int = 8,
+    rate: float | None = None,
+    headers: dict[str, str] | None = None,
+) -> Sent:
+    """POST bodies in turn for some seconds.
+
+    :param rate: requests per second in all; None: as fast as answers come.
+    """
+    job = {"port": port, "path": path, "bodies": bodies, "seconds": seconds, "threads": threads, "rate": rate,
+           "headers": headers or {}}  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.load"],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    return Sent(found["per_second"], found["latencies"], found["failures"])
+
+
+def _worker(job: dict[str, Any], number: int, until: float, took: list[float], failures: list[int]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", job["port"], timeout=30)
+    headers = {"content-type": "application/json", **job["headers"]}
+    bodies, threads = job["bodies"], job["threads"]
+    pause = threads / job["rate"] if job["rate"] else 0.0
+    due = time.monotonic() + pause * number / threads
+    place = number
+    while time.monotonic() < until:
+        if pause:
+            time.sleep(max(0.0, due - time.monotonic()))
+            began, due = due, due + pause  # from when it should have gone out: no coordinated omission
+        else:
+            began = time.monotonic()
+        try:
+            connection.request("POST", job["path"], bodies[place % len(bodies)].encode(), headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status >= 400:
+                failures.append(answer.status)
+            took.append((time.monotonic() - began) * 1000)
+        except OSError:
+            failures.append(0)
+            connection.close()
+        place += threads
+    connection.close()
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    took: list[float] = []
+    failures: list[int] = []
+    began = time.monotonic()
+    until = began + job["seconds"]
+    workers = [
+        threading.Thread(target=_worker, args=(job, number, until, took, failures))
+        for number in range(job["threads"])
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    elapsed = time.monotonic() - began
+    json.dump(
+        {"per_second": len(took) / elapsed, "latencies": sorted(took), "failures": len(failures)}, sys.stdout
+    )
+
+
+if __name__ == "__main__":
+    main()
