@@ -27,7 +27,7 @@ ARTICLES = 600
 SECTIONS = ("politics", "city", "sport", "culture", "economy")
 ATTRIBUTES = ("spam", "toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 #: Share of comments that stand where, after a day at a newsroom.
-_SHARES = (("approved", 0.90), ("rejected", 0.07), ("held", 0.03))
+_SHARES = {"approved": 0.90, "rejected": 0.07, "held": 0.03}
 _PER_DAY = 4_000
 
 
@@ -122,7 +122,7 @@ def _rows(
     texts: Sequence[str],
     now: datetime,
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    statuses, weights = zip(*_SHARES, strict=True)
+    statuses, weights = list(_SHARES), list(_SHARES.values())
     step = timedelta(days=1) / _PER_DAY
     for number in range(comments):
         at = now - step * (comments - number)

@@ -21,7 +21,7 @@ from service.terminal import opened
 )
 @click.option("--site", "slug", help="The site's short name; needed when there are several.")
 def command(comments: int, seed: int, slug: str | None) -> None:
-    """Store invented, already judged comments. They cannot be told apart from real ones later: not on a real site."""
+    """Store invented, already judged comments; never on a real site, they cannot be told apart later."""
     house = opened()
     site = house.site(slug)
     with resources.files("service").joinpath("demo_comments.yaml").open(encoding="utf-8") as stream:
