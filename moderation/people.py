@@ -193,7 +193,7 @@ def totp_address(secret: str, email: str) -> str:
 
 
 def check_totp(person: Moderator, vault: Vault, code: str, now: datetime) -> bool:
-    """Whether a code is right now, one step of 30 s early or late; each code is taken once (RFC 6238 §5.2)."""
+    """Whether a code is right, one step of 30 s early or late; each is taken once (RFC 6238 §5.2)."""
     if not person.totp_encrypted:
         return False
     step = _step_of(vault.decrypt(person.totp_encrypted), code, now)
