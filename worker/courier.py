@@ -186,5 +186,6 @@ class Courier:
         room = {}
         for endpoint, its in self._under_way.items():
             since = [at for of, at in its.items() if of not in done]
-            room[endpoint] = 0 if since and min(since) < slow_before else EACH - len(since)
+            if since:
+                room[endpoint] = 0 if min(since) < slow_before else EACH - len(since)
         return room
