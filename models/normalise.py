@@ -1,0 +1,447 @@
+"""What the model reads instead of what a person wrote.
+
+Disguises (look-alike letters, leetspeak, spaced or repeated letters, masked swear words, emoji between
+letters, HTML entities) are undone here for the model only; the comment itself is never changed. Every step is
+a substitution that can be traced, so that an explanation points into the original text.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import resources
+
+Replacement = str | Callable[[re.Match[str]], str]
+
+# Masks that writers put over swear words; only an exact fit with one of these words lifts a mask.
+SWEARS = [
+    "fuck",
+    "shit",
+    "bitch",
+    "ass",
+    "asshole",
+    "cunt",
+    "dick",
+    "fucking",
+    "fucker",
+    "cock",
+    "pussy",
+    "nigger",
+    "faggot",
+    "whore",
+    "slut",
+    "bastard",
+    "damn",
+    "crap",
+    "retard",
+    "retarded",
+    "motherfucker",
+    "bullshit",
+    "fucked",
+    "fucks",
+    "nigga",
+    "fag",
+    "idiot",
+    "stupid",
+    "moron",
+    "bitches",
+    "shitty",
+    "asshole",
+    "assholes",
+    "dickhead",
+    "prick",
+    "twat",
+    "wanker",
+    "piss",
+    "bollocks",
+    "douche",
+    "douchebag",
+    "scum",
+    "kill",
+    "rape",
+    "hell",
+    "niggers",
+    "faggots",
+    "cunts",
+    "dumbass",
+    "jackass",
+    "sucks",
+    "suck",
+    "kike",
+    "spic",
+    "chink",
+    "tranny",
+    "dyke",
+    "coon",
+    "bloody",
+    "arse",
+    "arsehole",
+]
+
+_CONFUSABLE = str.maketrans(
+    dict(
+        pair
+        for pair in [
+            "аa",
+            "еe",
+            "оo",
+            "рp",
+            "сc",
+            "уy",
+            "хx",
+            "кk",
+            "мm",
+            "тt",
+            "нh",
+            "вb",
+            "іi",
+            "јj",
+            "ѕs",
+            "ԁd",
+            "һh",
+            "ԛq",
+            "ԝw",
+            "гr",
+            "иu",
+            "зe",
+            "пn",
+            "ӏl",
+            "бb",
+            "ԍg",
+            "ѵv",
+            "αa",
+            "βb",
+            "γy",
+            "εe",
+            "ηn",
+            "ιi",
+            "κk",
+            "νv",
+            "οo",
+            "ρp",
+            "τt",
+            "υu",
+            "χx",
+            "ωw",
+            "σo",
+            "ϲc",
+            "ϳj",
+            "օo",
+            "սu",
+            "ոn",
+            "ցg",
+            "հh",
+        ]
+    )
+)
+
+_PUNCTUATION = {
+    "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"',
+    "«": '"', "»": '"', "–": "-", "—": "-", "―": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "•": " ",
+    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ſ": "s",
+    "€": "€", "£": "£", "\u0640": "", "\u00ad": "", "\u034f": "", "\u115f": "", "\u1160": "", "\u3164": "",
+    "\u2800": " ", "¡": "!", "¿": "?",
+}  # fmt: skip
+_LATIN_NAME = re.compile(
+    r"(?:MODIFIER LETTER |LATIN )(?:SMALL |CAPITAL )?(?:LETTER )?(?:SMALL )?(?:CAPITAL )?"
+    r"(?:TURNED |OPEN |REVERSED |SCRIPT |DOTLESS |BARRED |SIDEWAYS )?([A-Z])(?: WITH .*| BAR)?"
+)
+
+
+class _Fold(dict[int, str]):
+    """Code point -> what the model reads; filled as code points are met, each worked out once."""
+
+    def __missing__(self, point: int) -> str:
+        folded = _fold(chr(point))
+        # A flood of rare code points must not grow the process: past this size nothing is remembered.
+        if len(self) < 20_000:
+            self[point] = folded
+        return folded
+
+
+def _fold(char: str) -> str:
+    point = ord(char)
+    if point < 128:
+        return char.lower() if char.isprintable() or char in "\n\t\r" else " "
+    if char in _PUNCTUATION:
+        return _PUNCTUATION[char]
+    if 0x1F1E6 <= point <= 0x1F1FF:
+        return chr(point - 0x1F1E6 + 97)
+    for first in (0x1F150, 0x1F170):
+        if first <= point < first + 26:
+            return chr(point - first + 97)
+    category = unicodedata.category(char)
+    if category in ("Cf", "Cs", "Cn", "Co", "Cc") or 0xFE00 <= point <= 0xFE0F or 0x1F3FB <= point <= 0x1F3FF:
+        return "\n" if point in (0x85,) else ""
+    if category[0] == "Z":
+        return " "
+    if category in ("Mn", "Me") and (
+        0x300 <= point <= 0x36F
+        or 0x483 <= point <= 0x489
+        or 0x1AB0 <= point <= 0x1AFF
+        or 0x1DC0 <= point <= 0x1DFF
+        or 0x20D0 <= point <= 0x20FF
+        or 0xFE20 <= point <= 0xFE2F
+    ):
+        return ""
+    if category == "So" and (point >= 0x1F300 or 0x2600 <= point <= 0x27BF):
+        return f" {unicodedata.name(char, '').lower().replace('-', ' ')} "
+    decomposed = unicodedata.normalize("NFKD", char)
+    if decomposed[0].isascii():
+        return "".join(c for c in decomposed if unicodedata.category(c)[0] != "M").lower()
+    named = _LATIN_NAME.fullmatch(unicodedata.name(char, ""))
+    if named:
+        return named[1].lower()
+    lowered = unicodedata.normalize("NFKC", char).lower()
+    if lowered in _PUNCTUATION:
+        return _PUNCTUATION[lowered]
+    return "".join(c for c in lowered if not 0x300 <= ord(c) <= 0x36F)
+
+
+_FOLD = _Fold({point: _fold(chr(point)) for point in range(128)})
+
+_EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
+_EMOJI_INSIDE = re.compile(rf"(?<=[^\W\d_])[{_EMOJI}\ufe0f\u200d]+(?=[^\W\d_])")
+# Zero-width and bidi characters where no script needs them: between two Latin letters or digits.
+_HIDDEN = re.compile(
+    "(?<=[A-Za-z0-9])[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u034f]+(?=[A-Za-z0-9])"
+)
+_FANCY = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff5a\u24b6-\u24e9\U0001f130-\U0001f189\u1d00-\u1d2b]{2}")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8}\d?);")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,300}>|<!--")
+_FOREIGN = "а-џѐ-ԯα-ωϲա-և"
+_MIXED_WORD = re.compile(rf"[a-z0-9{_FOREIGN}]*(?:[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z])[a-z0-9{_FOREIGN}]*")
+_FOREIGN_WORD = re.compile(rf"(?<!\w)[{_FOREIGN}]+(?!\w)")
+_LATIN_LETTER = re.compile(r"[a-z]")
+_FOREIGN_LETTER = re.compile(rf"[{_FOREIGN}]")
+# One pass tells whether any disguise is possible at all: most comments stop here.
+_SUSPECT = re.compile(
+    r"[a-z][0-9@$!€]+[a-z]|(?<![\w@$])[0-9@$€]+[a-z]{2}|[a-z][0-9@$€](?!\w)|[a-z][*#~%^(+|_-]+[a-z*]"
+    r"|(?<![a-z0-9])[a-z]([ ._*,/|-]{1,2})[a-z]\1[a-z](?![a-z])|([a-z])\2\2|\?\?\?"
+)
+_LEET_TOKEN = re.compile(r"(?<![\w@$#&/.])[a-z0-9@$!€]*(?:[a-z][0-9@$!€]|[0-9@$!€][a-z])[a-z0-9@$!€]*")
+_LEET = str.maketrans("0345789@$!€", "oeastbgasie")
+_ORDINARY_NUMBER = re.compile(r"[$€]*\d+[a-z]{1,3}|[$€]*\d{2,}[a-z]+|[a-z]+\d{2,}|\d+[x@$]\d*")
+_MASKED = re.compile(r"(?<![\w*])[a-z]+(?:[*#~%^(+|]+|[_-]{1,4}(?=[a-z]))[a-z*]*")
+_SPACED = re.compile(r"(?<![^\W_])[a-z0-9@$!]([ ._*,/|-]{1,2})[a-z0-9@$!](?:\1[a-z0-9@$!])+(?![^\W_])")
+_REPEATED_WORD = re.compile(r"[a-z]*([a-z])\1\1[a-z]*")
+_REPEATS = re.compile(r"([a-z])\1+")
+_LONG_REPEATS = re.compile(r"([a-z])\1\1+")
+_MARKS = re.compile(r"([^\w\s])\1{3,}")
+_BLANK = re.compile(r"\s+")
+
+
+class Plain:
+    """A text under substitution."""
+
+    __slots__ = ("disguises", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.disguises: list[str] = []
+
+    def sub(self, pattern: re.Pattern[str], replacement: Replacement, disguise: str = "") -> None:
+        """Substitute; ``disguise`` names what was undone, if anything was."""
+        before = self.text
+        self._sub(pattern, replacement)
+        if disguise and self.text != before:
+            self.disguises.append(disguise)
+
+    def _sub(self, pattern: re.Pattern[str], replacement: Replacement) -> None:
+        self.text = pattern.sub(replacement, self.text)
+
+    def fold(self) -> None:
+        self.text = self.text.translate(_FOLD)
+
+    def cut(self, spans: Iterable[tuple[int, int, str]]) -> None:
+        """Replace spans (begin, end, word), which are sorted and do not overlap."""
+        pieces, done = [], 0
+        for begin, end, word in spans:
+            pieces += (self.text[done:begin], f" {word} ")
+            done = end
+        self.text = "".join((*pieces, self.text[done:]))
+
+
+class Traced(Plain):
+    """A text under substitution that remembers, for each character, where in the original it came from."""
+
+    __slots__ = ("origins",)
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.origins = list(range(len(text)))
+
+    def _put(self, edits: list[tuple[int, int, str]]) -> None:
+        pieces: list[str] = []
+        origins: list[int] = []
+        done = 0
+        for begin, end, new in edits:
+            pieces += (self.text[done:begin], new)
+            origins += self.origins[done:begin]
+            width = max(end - begin, 1)
+            origins += [
+                self.origins[min(begin + i * width // len(new), len(self.origins) - 1)]
+                for i in range(len(new))
+            ]
+            done = end
+        self.text = "".join((*pieces, self.text[done:]))
+        self.origins = origins + self.origins[done:]
+
+    def _sub(self, pattern: re.Pattern[str], replacement: Replacement) -> None:
+        self._put(
+            [
+                (
+                    m.start(),
+                    m.end(),
+                    m.expand(replacement) if isinstance(replacement, str) else replacement(m),
+                )
+                for m in pattern.finditer(self.text)
+            ]
+        )
+
+    def fold(self) -> None:
+        self._put([(i, i + 1, new) for i, char in enumerate(self.text) if (new := _FOLD[ord(char)]) != char])
+
+    def cut(self, spans: Iterable[tuple[int, int, str]]) -> None:
+        self._put([(begin, end, f" {word} ") for begin, end, word in spans])
+
+
+def normalise(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str, list[str]]:
+    """What the model reads, and the names of the disguises undone. ``cuts`` are spans (begin, end, word) of links and addresses, named by a word.
+
+    Time is linear in the length of the text.
+    """
+    text = Plain(body)
+    _undo(text, cuts)
+    return text.text, text.disguises
+
+
+def traced(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str, list[int]]:
+    """As :func:`normalise`, with the original code point that each character came from."""
+    text = Traced(body)
+    _undo(text, cuts)
+    return text.text, text.origins
+
+
+def _undo(text: Plain, cuts: Iterable[tuple[int, int, str]]) -> None:
+    cuts = list(cuts)
+    if cuts:
+        text.cut(cuts)
+    if "&" in text.text:
+        text.sub(_ENTITY, lambda m: html.unescape(m[0]), "entities")
+    if "<" in text.text:
+        text.sub(_TAG, " ")
+    if not text.text.isascii():
+        if _HIDDEN.search(text.text):
+            text.sub(_HIDDEN, "", "hidden_characters")
+        text.sub(_EMOJI_INSIDE, "", "emoji_inside_words")
+        if _FANCY.search(text.text):
+            text.disguises.append("fancy_letters")
+        text.fold()
+        if not text.text.isascii() and _FOREIGN_LETTER.search(text.text):
+            text.sub(_MIXED_WORD, _latin, "lookalike_letters")
+            if len(_LATIN_LETTER.findall(text.text)) > 2 * len(_FOREIGN_LETTER.findall(text.text)):
+                text.sub(_FOREIGN_WORD, _latin, "lookalike_letters")
+    elif isinstance(text, Traced):
+        text.fold()
+    else:
+        text.text = text.text.lower()
+    if _SUSPECT.search(text.text):
+        text.sub(_SPACED, _joined, "spaced_letters")
+        text.sub(_MASKED, _unmasked, "masked_letters")
+        text.sub(_LEET_TOKEN, _plain_letters, "leetspeak")
+        text.sub(_REPEATED_WORD, _squeezed, "repeated_letters")
+    text.sub(_MARKS, r"\1\1\1")
+    text.sub(_BLANK, " ")
+
+
+def _latin(match: re.Match[str]) -> str:
+    word = match[0].translate(_CONFUSABLE)
+    return word if word.isascii() or _LATIN_LETTER.search(match[0]) else match[0]
+
+
+def _plain_letters(match: re.Match[str]) -> str:
+    token = match[0]
+    body = token.rstrip("!")
+    if body.isalpha() or _ORDINARY_NUMBER.fullmatch(body):
+        return token
+    if body[0] == "@" and not body.startswith(("@ss", "@$$", "@n", "@r")):
+        return token  # a mention
+    known = words()
+    plain = body.replace("6", "g").translate(_LEET)
+    readings = [plain.replace("1", letter) for letter in ("il" if "1" in plain else "i")]
+    best = min(readings, key=lambda word: known.get(word, 99.0))
+    if best in known or (len(body) > 4 and sum(not c.isalpha() for c in body) > 1):
+        return best + token[len(body) :]
+    return token
+
+
+def _unmasked(match: re.Match[str]) -> str:
+    token = match[0]
+    if token.isalpha():
+        return token
+    return _lift(token) or token
+
+
+@cache
+def _swears_by_length() -> dict[int, list[str]]:
+    by_length: dict[int, list[str]] = {}
+    for word in SWEARS:
+        by_length.setdefault(len(word), []).append(word)
+    return by_length
+
+
+def _lift(token: str) -> str | None:
+    """The first swear word that fits the letters left standing, each mask being one letter."""
+    for word in _swears_by_length().get(len(token), ()):
+        if all(c == w or not c.isalpha() for c, w in zip(token, word, strict=True)):
+            return word
+    return None
+
+
+def _joined(match: re.Match[str]) -> str:
+    letters = match[0].replace(match[1], "") if match[1].strip() else match[0].replace(" ", "")
+    if letters.isdigit() or (match[1] == "." and len(letters) < 5 and letters not in SWEARS):
+        return match[0]  # "u.s.a."
+    letters = letters.replace("1", "i").translate(_LEET)
+    return " ".join(segment(letters[i : i + 120]) for i in range(0, len(letters), 120))
+
+
+def _squeezed(match: re.Match[str]) -> str:
+    word = match[0]
+    if len(word) < 4 and len(set(word)) == 1:
+        return word  # an abbreviation or a Roman numeral
+    known = words()
+    readings = [_REPEATS.sub(r"\1", word), _LONG_REPEATS.sub(r"\1", word), _LONG_REPEATS.sub(r"\1\1", word)]
+    return min(readings, key=lambda w: known.get(w, 99.0))
+
+
+@cache
+def words() -> dict[str, float]:
+    """Common English words -> cost (Zipf), most common first; made by ``python -m models.train --words``."""
+    lines = resources.files("models.lists").joinpath("words.txt").read_text("utf-8").split()
+    total = math.log(len(lines) + 1)
+    return {word: math.log((rank + 2) * total) for rank, word in enumerate(lines)}
+
+
+def segment(letters: str) -> str:
+    """Cut letters without spaces into the likeliest words (Viterbi over word ranks)."""
+    known = words()
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(letters) + 1):
+        choices = []
+        for begin in range(max(0, end - 16), end):
+            piece = letters[begin:end]
+            cost = known.get(piece, 16.0 + 6.0 * len(piece) if len(piece) > 1 else 14.0)
+            choices.append((best[begin][0] + cost, begin))
+        best.append(min(choices))
+    pieces, end = [], len(letters)
+    while end:
+        begin = best[end][1]
+        pieces.append(letters[begin:end])
+        end = begin
+    return " ".join(reversed(pieces))

@@ -1,0 +1,172 @@
+"""Score comments: the fast tier for every one, the deep tier where it can change the verdict.
+
+Nothing here imports scikit-learn, pandas or torch: what training found is read as plain numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import ATTRIBUTES, artifact, explain, structure
+from models import text as reading
+from models.deep_tier import DeepTier
+from models.fast import Fast, calibrated
+from models.features import Array
+from models.text import Text
+
+__all__ = ["ATTRIBUTES", "Scored", "Scorer", "Text"]
+
+_SURE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the model says of one comment.
+
+    ``scores``: attribute -> calibrated probability in [0, 1]. ``facts``: JSON-able facts of the text.
+    ``model``: the version, with ``-fast`` when the deep tier did not speak. ``fast`` and ``deep`` hold the
+    tiers' uncalibrated logits; ``deep`` is None where it was not asked.
+    """
+
+    scores: dict[str, float]
+    facts: dict[str, Any]
+    model: str
+    language: str
+    language_supported: bool
+    fast: dict[str, float]
+    deep: dict[str, float] | None
+
+
+class Scorer:
+    """A loaded artifact. Safe to share between threads; forked processes share its pages."""
+
+    def __init__(self, directory: Path) -> None:
+        """:raises artifact.ArtifactRefused: a file is missing, foreign or was changed after training."""
+        self.directory = directory
+        self.manifest = artifact.verified(directory)
+        self.version: str = self.manifest["version"]
+        numbers = artifact.numbers(directory)
+        self._numbers = numbers
+        self.languages = frozenset(numbers["languages"])
+        self.lines: dict[str, tuple[float, float]] = {a: (h, r) for a, (h, r) in numbers["lines"].items()}
+        self._fast = Fast(
+            np.load(directory / "weights.npy", mmap_mode="r", allow_pickle=False),
+            np.array(numbers["scale"]),
+            np.array(numbers["intercept"]),
+            np.array(numbers["structure"]),
+        )
+        self._deep = DeepTier.load(directory) if "deep.onnx" in self.manifest["files"] else None
+
+    @classmethod
+    def load(cls, directory: Path | None = None) -> Scorer:
+        """Load an artifact; ``None`` is the champion that is shipped.
+
+        :raises artifact.ArtifactRefused: see :meth:`__init__`.
+        """
+        return cls(directory or artifact.champion())
+
+    @property
+    def has_deep(self) -> bool:
+        """Whether a deep tier can be asked (it is in the artifact, and onnxruntime is installed)."""
+        return self._deep is not None
+
+    def score(
+        self,
+        texts: Sequence[Text],
+        *,
+        lines: Mapping[str, tuple[float, float]] | None = None,
+        deep: bool | None = None,
+    ) -> list[Scored]:
+        """Score a batch, in order.
+
+        :param lines: attribute -> (hold_at, reject_at), the site's; the deep tier is asked only where it can
+            move a score across one of them. ``None``: the lines that are shipped.
+        :param deep: True asks it for every comment, False for none.
+        """
+        readings = [reading.read(text) for text in texts]
+        shapes = self._shapes(texts, readings)
+        bodies = [r.model_text for r in readings]
+        fast = self._fast.logits(bodies, shapes)
+        scores = self._calibrated("fast", fast)
+        spoke = np.zeros(len(texts), bool)
+        both = np.full_like(fast, np.nan)
+        if self._deep is not None and deep is not False and len(texts):
+            asked = np.ones(len(texts), bool) if deep else self._undecided(fast, lines or self.lines)
+            asked &= np.array(
+                [
+                    bool(b.strip()) and r.facts["language"] == "en"
+                    for b, r in zip(bodies, readings, strict=True)
+                ]
+            )
+            if asked.any():
+                at = np.flatnonzero(asked)
+                both[at] = self._deep.logits([bodies[i] for i in at])
+                scores[at] = self._calibrated("both", self._stacked(fast[at], both[at]))
+                spoke[at] = True
+        return [
+            self._scored(readings[i], scores[i], fast[i], both[i] if spoke[i] else None)
+            for i in range(len(texts))
+        ]
+
+    def explain(
+        self, text: Text, attributes: Sequence[str] | None = None, top: int = 8
+    ) -> dict[str, explain.Explanation]:
+        """Why the fast tier thinks so, for each attribute: see :class:`models.explain.Explanation`."""
+        read = reading.read(text)
+        shape = self._shapes([text], [read])
+        fast = self._fast.logits([read.model_text], shape)
+        both = None
+        if self._deep is not None and read.facts["language"] == "en" and read.model_text.strip():
+            both = self._stacked(fast, self._deep.logits([read.model_text]))[0] - fast[0]
+        wanted = [a for a in ATTRIBUTES if attributes is None or a in attributes]
+        return explain.explained(self._fast, text.body, read, shape[0], fast[0], both, wanted, top)
+
+    def _shapes(self, texts: Sequence[Text], readings: Sequence[reading.Reading]) -> Array:
+        shapes = np.empty((len(texts), len(structure.NAMES)), np.float32)
+        for at, (text, read) in enumerate(zip(texts, readings, strict=True)):
+            shapes[at] = structure.measured(text, read.facts, read.model_text)
+        return shapes
+
+    def _stacked(self, fast: Array, deep: Array) -> Array:
+        stack = self._numbers["stack"]
+        return np.concatenate([fast, deep], axis=1) @ np.array(stack["weights"]) + np.array(
+            stack["intercept"]
+        )
+
+    def _calibrated(self, tier: str, logits: Array) -> Array:
+        points = self._numbers["calibration"][tier]
+        columns = [calibrated(points[a], logits[:, at]) for at, a in enumerate(ATTRIBUTES)]
+        return np.clip(np.stack(columns, axis=1), _SURE, 1.0 - _SURE) if len(logits) else logits.copy()
+
+    def _undecided(self, fast: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
+        """Where the deep tier could move a score across a line: the fast logit lies in the band around it."""
+        asked = np.zeros(len(fast), bool)
+        bands = self._numbers.get("bands", {})
+        for at, attribute in enumerate(ATTRIBUTES):
+            if attribute not in bands or attribute not in lines:
+                continue
+            grid, low, high = (np.array(bands[attribute][k]) for k in ("fast", "low", "high"))
+            least, most = np.interp(fast[:, at], grid, low), np.interp(fast[:, at], grid, high)
+            for line in lines[attribute]:
+                if 0.0 < line < 1.0:
+                    crossing = math.log(line / (1.0 - line))
+                    asked |= (least < crossing) & (crossing <= most)
+        return asked
+
+    def _scored(self, read: reading.Reading, scores: Array, fast: Array, deep: Array | None) -> Scored:
+        facts = read.facts
+        return Scored(
+            scores={a: float(s) for a, s in zip(ATTRIBUTES, scores, strict=True)},
+            facts=facts,
+            model=self.version if deep is not None else f"{self.version}-fast",
+            language=facts["language"],
+            language_supported=facts["language"] in self.languages,
+            fast={a: float(v) for a, v in zip(ATTRIBUTES, fast, strict=True)},
+            deep=None if deep is None else {a: float(v) for a, v in zip(ATTRIBUTES, deep, strict=True)},
+        )

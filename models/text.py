@@ -1,0 +1,310 @@
+"""What can be read off a comment alone: links, language, scripts, disguises; and what the model reads.
+
+Found once, here; :mod:`moderation.signals` combines these facts with lists, history and timing. Every input is
+a stranger's: any string is taken, and time is linear in its length.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from models import normalise
+
+LINK_WORD, MAIL_WORD = "urllink", "mailaddress"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A comment as its reader sent it; ``language`` is the site's, may be empty."""
+
+    body: str
+    name: str = ""
+    email: str = ""
+    url: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The facts of a text (JSON-able) and what the model reads of its body.
+
+    ``cuts`` are spans (begin, end, word) in code points of the body: links and addresses, named by a word.
+    """
+
+    facts: dict[str, Any]
+    model_text: str
+    cuts: tuple[tuple[int, int, str], ...]
+
+
+_UPPER = bytes(range(65, 91))
+_LETTERS = _UPPER + bytes(range(97, 123))
+_MAYBE_LINK = re.compile(r"://|\w\.\w\w|\w@\w|\[\.\]|\(\.\)|[\[(]dot[\])]", re.I)
+_DEFANGED = re.compile(r"\s?(?:\[\.\]|\(\.\)|[\[(]dot[\])])\s?", re.I)
+_BROKEN_SCHEME = re.compile(r"\bh(?:xx|\*\*)p(s?)://", re.I)
+_MAYBE_PHONE = re.compile(r"(?<![\w.,])(?:\+|00)?[(\d](?:[ ().\u00a0/-]?\d){7,15}(?![\w,])")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_HANGUL, _KANA, _HAN = "Hangul", "Kana", "Han"
+
+
+def read(text: Text) -> Reading:
+    """Find the facts of a comment and what the model reads of it."""
+    body = text.body
+    spans = _links(body) if _MAYBE_LINK.search(body) else []
+    links = [fact for _, _, fact in spans if fact]
+    cuts = tuple((begin, end, LINK_WORD if fact else MAIL_WORD) for begin, end, fact in spans)
+    for where, value in (("name", text.name), ("url", text.url)):
+        if value and (where == "url" or _MAYBE_LINK.search(value)):
+            links += [{**fact, "where": where} for _, _, fact in _links(value, where == "url") if fact]
+    model_text, disguises = normalise.normalise(body, cuts)
+    words = _WORD.findall(body)
+    letters, upper = _letters(body)
+    scripts = _scripts(body)
+    language, certain = _language(body, words, letters, scripts, text.language)
+    facts: dict[str, Any] = {
+        "links": links,
+        "language": language,
+        "language_certain": certain,
+        "scripts": scripts,
+        "disguises": disguises,
+        "letters": letters,
+        "upper_share": round(upper / letters, 4) if letters else 0.0,
+        "length": len(body),
+        "emails": sum(1 for _, _, fact in spans if not fact),
+        "phones": sum(1 for m in _MAYBE_PHONE.finditer(body) if 9 <= sum(map(str.isdigit, m[0])) <= 15),
+        "words": len(words),
+    }
+    return Reading(facts, model_text, cuts)
+
+
+def model_text(body: str) -> str:
+    """What the model reads of a body."""
+    spans = _links(body) if _MAYBE_LINK.search(body) else []
+    return normalise.normalise(body, [(b, e, LINK_WORD if fact else MAIL_WORD) for b, e, fact in spans])[0]
+
+
+def _letters(body: str) -> tuple[int, int]:
+    """How many letters, and how many of them are capitals."""
+    if body.isascii():
+        raw = body.encode()
+        return len(raw) - len(raw.translate(None, _LETTERS)), len(raw) - len(raw.translate(None, _UPPER))
+    return sum(map(str.isalpha, body)), sum(map(str.isupper, body))
+
+
+@cache
+def _finder() -> Any:
+    from linkify_it import LinkifyIt
+    from linkify_it.tlds import TLDS
+
+    return LinkifyIt().tlds(TLDS)
+
+
+@cache
+def _suffixes() -> Any:
+    from tldextract import TLDExtract
+
+    return TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
+
+
+@cache
+def shorteners() -> frozenset[str]:
+    """Domains that hide where a link leads. Source: antispam-link-shorteners 0.2.1 (MIT)."""
+    return frozenset(resources.files("models.lists").joinpath("shorteners.txt").read_text("utf-8").split())
+
+
+_BRANDS = frozenset(
+    [
+        "paypal",
+        "google",
+        "facebook",
+        "amazon",
+        "apple",
+        "microsoft",
+        "netflix",
+        "instagram",
+        "whatsapp",
+        "coinbase",
+        "binance",
+        "telegram",
+        "youtube",
+        "twitter",
+        "linkedin",
+        "metamask",
+        "blockchain",
+        "trustwallet",
+        "icloud",
+        "outlook",
+        "steam",
+        "discord",
+    ]
+)
+
+
+def _links(value: str, is_url: bool = False) -> list[tuple[int, int, dict[str, Any] | None]]:
+    """Spans of links (with their fact) and e-mail addresses (None), in order, in code points of ``value``."""
+    found: list[tuple[int, int, dict[str, Any] | None]] = []
+    shown = _BROKEN_SCHEME.sub(lambda m: f"http{m[1]}://".ljust(len(m[0]), "/"), value)
+    # "example[.]com" keeps its length, so that spans stay spans of the original.
+    shown = (
+        _DEFANGED.sub(lambda m: "." + "\u2060" * (len(m[0]) - 1), shown)
+        if "." in shown or "dot" in shown.lower()
+        else shown
+    )
+    packed = shown.replace("\u2060", "")
+    places = [i for i, char in enumerate(shown) if char != "\u2060"] if len(packed) != len(shown) else None
+    if is_url and packed.strip() and "://" not in packed:
+        packed, places = "http://" + packed, [0] * 7 + (places or list(range(len(packed))))
+    for match in _finder().match(packed) or ():
+        begin, end = match.index, match.last_index
+        if places is not None:
+            begin, end = places[begin], places[end - 1] + 1
+        if match.schema == "mailto:":
+            found.append((begin, end, None))
+        elif fact := _link(match.url, match.schema, match.raw):
+            found.append((begin, end, fact))
+    return found
+
+
+def _link(url: str, schema: str, raw: str) -> dict[str, Any] | None:
+    host = re.sub(r"^\w*:?//", "", url).split("/")[0].split("?")[0].split("#")[0].rsplit("@", 1)[-1]
+    host = host.split(":")[0].rstrip(".").lower()
+    if not schema and "/" not in raw:
+        first, _, last = host.rpartition(".")
+        known = normalise.words()
+        # "…the end.Next time": a missing space after a full stop is no link.
+        if raw.rpartition(".")[2][:1].isupper() or (first in known and last in known):
+            return None
+    parts = _suffixes()(host)
+    domain = parts.top_domain_under_public_suffix or host
+    shown, punycode = host, "xn--" in host
+    if punycode:
+        try:
+            shown = host.encode("ascii").decode("idna")
+        except UnicodeError:
+            shown = host
+    name = _suffixes()(shown).domain
+    read_as = normalise.normalise(name)[0].strip() if name else ""
+    return {
+        "url": url[:2000],
+        "host": host[:255],
+        "domain": domain[:255],
+        "where": "body",
+        "shortener": domain in shorteners() or host in shorteners(),
+        "punycode": punycode or not host.isascii(),
+        "lookalike": (not name.isascii() and read_as.isascii() and name.isalnum() and bool(read_as))
+        or (read_as in _BRANDS and name not in _BRANDS),
+    }
+
+
+_RANGES = (
+    ("Latin", 0x41, 0x24F), ("Latin", 0x1E00, 0x1EFF), ("Latin", 0xFF21, 0xFF5A), ("Greek", 0x370, 0x3FF),
+    ("Cyrillic", 0x400, 0x52F), ("Armenian", 0x530, 0x58F), ("Hebrew", 0x590, 0x5FF), ("Arabic", 0x600, 0x77F),
+    ("Arabic", 0xFB50, 0xFEFC), ("Devanagari", 0x900, 0x97F), ("Bengali", 0x980, 0x9FF), ("Tamil", 0xB80, 0xBFF),
+    ("Thai", 0xE00, 0xE7F), ("Georgian", 0x10A0, 0x10FF), (_HANGUL, 0x1100, 0x11FF), (_HANGUL, 0xAC00, 0xD7AF),
+    (_KANA, 0x3041, 0x30FF), (_HAN, 0x3400, 0x4DBF), (_HAN, 0x4E00, 0x9FFF), (_HAN, 0x20000, 0x323AF),
+)  # fmt: skip
+
+
+@cache
+def _script_of(char: str) -> str:
+    point = ord(char)
+    for script, first, last in _RANGES:
+        if first <= point <= last:
+            return script
+    return unicodedata.name(char, "Other").split(" ")[0].capitalize()
+
+
+def _scripts(body: str) -> list[str]:
+    if body.isascii():
+        return ["Latin"] if any(map(str.isalpha, body)) else []
+    return sorted({_script_of(char) for char in set(body) if char.isalpha()})
+
+
+_COMMON = {
+    "en": "the of and to in is that it for was you with on are this have not be they he she what as but we your from "
+    "at his their will would who if so just do can about there an all been when how or my no has more like people "
+    "don't it's i'm me did why her get out by because them out up one should only than than very good great song",
+    "de": "der die das und ist nicht ich sie es ein eine zu den mit auf von dem für sich auch wie wir aber er so man "
+    "dass wenn nur noch hat werden sind was haben kann mir mal ja schon bei aus oder mehr euch wird war alle",
+    "fr": "le la les de des et est un une que qui pas pour dans ce il elle je vous nous sur avec plus mais ne se au "
+    "tout sont c'est ça du par comme on fait être ont leur aux même bien sans donc",
+    "es": "el la los las de que y es en un una por con no se para como más lo su al pero me si está este son muy todo "
+    "porque cuando también hay ser esta tiene nos ya del sin mi yo",
+    "pt": "o os as de que e é em um uma por com não se para como mais do da no na mas me eu você ser isso está muito "
+    "tem ele ela foi são pra dos das meu minha vai só já porque quando também",
+    "it": "il lo la gli le di che e è un una per con non si come più ma mi sono questo della del nel anche ha ho ci "
+    "tutti sono perché quando solo fatto essere dei delle alla al se",
+    "nl": "de het een en van is dat niet ik je in op te zijn voor met er maar die ook als ze aan wat bij nog naar om "
+    "dan door over heeft wel geen hij zo veel meer moet",
+    "tr": "bir ve bu da de için çok ne o ben sen var yok gibi daha ama değil mi her olarak kadar",
+    "pl": "nie i to się w na z jest że do tak jak co ale po za od o są tylko czy już jego dla",
+    "id": "yang dan di ini itu dengan untuk tidak ada dari ke saya kamu aku akan sudah bisa juga banget gak nya",
+    "sv": "och att det som en är på jag av för med den till inte har om ett men de så vi man",
+}
+_BY_WORD: dict[str, tuple[str, ...]] = {}
+for _tag, _listed in _COMMON.items():
+    for _one in set(_listed.split()):
+        _BY_WORD[_one] = (*_BY_WORD.get(_one, ()), _tag)
+_ONLY_ENGLISH = frozenset(word for word, tags in _BY_WORD.items() if tags == ("en",))
+_BY_SCRIPT = {_HANGUL: "ko", _KANA: "ja", _HAN: "zh", "Greek": "el", "Hebrew": "he", "Thai": "th", "Georgian": "ka",
+              "Armenian": "hy", "Bengali": "bn", "Tamil": "ta"}  # fmt: skip
+_LEAST_LETTERS, _LEAST_PROBABILITY = 24, 0.95
+
+
+def _language(body: str, words: list[str], letters: int, scripts: list[str], site: str) -> tuple[str, bool]:
+    """The language and whether it is certain; a short or doubtful text counts as the site's.
+
+    Common words decide first: py3langid alone calls one in six short English comments foreign.
+    """
+    usual = (site or "en").split("-")[0].lower()
+    sample = [word.lower().replace("’", "'") for word in words[:80]]
+    english = sum(1 for word in sample if word in _ONLY_ENGLISH)
+    if english >= 2 and english * 8 >= len(sample) and "Latin" in scripts:
+        return "en", True
+    dominant = _dominant(body, scripts) if scripts and scripts != ["Latin"] else "Latin"
+    if dominant in _BY_SCRIPT:
+        if dominant == _HAN and _KANA in scripts:
+            return "ja", True
+        return _BY_SCRIPT[dominant], letters >= 4
+    votes: dict[str, int] = {}
+    for word in sample:
+        for tag in _BY_WORD.get(word, ()):
+            votes[tag] = votes.get(tag, 0) + 1
+    if votes:
+        best, *others = sorted(votes, key=lambda tag: -votes[tag])
+        lead = votes[best] - (votes[others[0]] if others else 0)
+        if votes[best] >= 3 and lead >= 2 and dominant == "Latin":
+            return best, True
+    if letters < _LEAST_LETTERS and dominant == "Latin":
+        return usual, False
+    if letters < 6:
+        return usual, False
+    guessed, probability = _identifier().classify(body[:600])
+    if probability < _LEAST_PROBABILITY or (
+        guessed != usual and dominant == "Latin" and not votes.get(guessed)
+    ):
+        if dominant == "Latin":
+            return usual, False
+        return str(guessed), False
+    return str(guessed), True
+
+
+def _dominant(body: str, scripts: Iterable[str]) -> str:
+    counts = dict.fromkeys(scripts, 0)
+    for char in body[:2000]:
+        if char.isalpha():
+            script = _script_of(char)
+            counts[script] = counts.get(script, 0) + 1
+    return max(counts, key=lambda script: counts[script]) if counts else "Latin"
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
