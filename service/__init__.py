@@ -21,6 +21,7 @@ _VIEWS = (
     "service.api_deliveries",
     "service.api_erasures",
     "service.api_score",
+    "service.api_statements",
     "service.api_policy",
     "service.review",
     "service.compat",

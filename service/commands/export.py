@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from moderation.tables import Article, Author, Comment, Decision, Label, Report, Revision, Site, SitePolicy
 from service.terminal import Terminal, opened
@@ -24,13 +24,16 @@ TABLES = {
     "policies": SitePolicy,
     "reports": Report,
 }
+#: What a copy for one person holds besides their comments. Reports are other people's.
+PERSONAL = ("authors", "decisions", "labels")
 
 
 @click.command("export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--site", "slug", help="The site's short name; needed when there are several.")
+@click.option("--email", help="Only what concerns this person: a copy for them (GDPR Article 15).")
 @click.option("--without-addresses", is_flag=True, help="Leave e-mail and IP addresses out.")
-def command(folder: Path, slug: str | None, without_addresses: bool) -> None:
+def command(folder: Path, slug: str | None, email: str | None, without_addresses: bool) -> None:
     """Write everything of a site into FOLDER: one file of JSON lines for each kind of thing.
 
     comments.jsonl is what `btl import --format jsonl` reads. The files hold readers' words and, unless left
@@ -41,11 +44,25 @@ def command(folder: Path, slug: str | None, without_addresses: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        count = _write(folder / "comments.jsonl", _comments(house, site, without_addresses, progress))
+        whose = Comment.email_hash == house.vault.email_hash(email) if email else true()
+        count = _write(folder / "comments.jsonl", _comments(house, site, whose, without_addresses, progress))
         click.echo(f"comments.jsonl: {count:,}")
         for name, table in TABLES.items():
-            count = _write(folder / f"{name}.jsonl", _rows(house, table, site))
+            if email and name not in PERSONAL:
+                continue
+            count = _write(
+                folder / f"{name}.jsonl", _rows(house, table, site, _of_person(table, whose, email))
+            )
             click.echo(f"{name}.jsonl: {count:,}")
+
+
+def _of_person(table: Any, whose: Any, email: str | None) -> Any:
+    if not email:
+        return true()
+    theirs = select(Comment.id).where(whose)
+    if table is Author:
+        return Author.identity.in_(select(Comment.author_identity).where(whose))
+    return table.comment_id.in_(theirs)
 
 
 def _write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
@@ -60,12 +77,12 @@ def _write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def _comments(
-    house: Terminal, site: Site, without_addresses: bool, progress: Progress
+    house: Terminal, site: Site, whose: Any, without_addresses: bool, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     with house.database.reading() as session:
-        total = session.scalar(select(func.count(Comment.id)).where(Comment.site_id == site.id))
+        total = session.scalar(select(func.count(Comment.id)).where(Comment.site_id == site.id, whose))
         task = progress.add_task("Comments", total=total)
-        query = select(Comment).where(Comment.site_id == site.id).order_by(Comment.id)
+        query = select(Comment).where(Comment.site_id == site.id, whose).order_by(Comment.id)
         for comment in session.scalars(query.execution_options(yield_per=500)):
             row = {
                 "id": comment.id,
@@ -100,9 +117,9 @@ def _comments(
             progress.advance(task)
 
 
-def _rows(house: Terminal, table: Any, site: Site) -> Iterator[dict[str, Any]]:
+def _rows(house: Terminal, table: Any, site: Site, which: Any) -> Iterator[dict[str, Any]]:
     columns = [column.key for column in table.__table__.columns if not column.key.endswith("_encrypted")]
     with house.database.reading() as session:
-        query = select(table).where(table.site_id == site.id)
+        query = select(table).where(table.site_id == site.id, which)
         for row in session.scalars(query.execution_options(yield_per=500)):
             yield {name: getattr(row, name) for name in columns}
