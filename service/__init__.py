@@ -25,6 +25,7 @@ _VIEWS = (
     "service.api_policy",
     "service.review",
     "service.compat",
+    "service.embed",
 )
 #: Larger requests are refused before they are read; a call that takes more says so itself.
 LARGEST_REQUEST = 1_000_000
