@@ -40,6 +40,8 @@ _RULES = (
 def clean(value: str) -> tuple[str, list[str]]:
     """:return: the text as it is kept, and the names of what was removed. Linear in the length."""
     value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if value.isascii() and value.replace("\n", "").isprintable():
+        return value.strip(), []  # nothing of what follows could find anything
     removed = []
     for name, pattern, replacement in _RULES:
         value, count = pattern.subn(replacement, value)

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from moderation import credit
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
@@ -106,48 +106,61 @@ def receive(
     kept = dict(context or {})
     if removed or removed_from_name:
         kept["removed"] = sorted({*removed, *removed_from_name})
-    comment = Comment(
-        id=new_id(),
-        site_id=site_id,
-        external_id=external_id,
-        name=name,
-        body=body,
-        email_encrypted=vault.encrypt(email),
-        email_hash=email_hash,
-        author_identity=f"id:{author['id']}" if verified else f"email:{email_hash}",
-        author_url=author.get("url") or "",
-        author_verified=verified,
-        ip=ip,
-        ip_hash=vault.ip_hash(ip) if ip else None,
-        user_agent=clean_line(user_agent or "")[0][:500],
-        referrer=referrer or "",
-        article_id=article.get("id") or "",
-        article_url=article.get("url") or "",
-        article_title=clean_line(article.get("title") or "")[0],
-        section=clean_line(article.get("section") or "")[0],
-        article_published_at=article.get("published_at"),
-        parent_id=parent.get("id") or "",
-        parent_body=clean(parent.get("body") or "")[0],
-        declared_language=language or "",
-        context=kept,
-        submitted_at=submitted_at or now,
-        received_at=now,
-        status="pending",
-        revision=1,
-        sequence=0,
-        attempts=0,
-        open_reports=0,
-        urgency=0.0,
-        unsure=0.0,
-    )
-    session.add(comment)
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "site_id": site_id,
+        "external_id": external_id,
+        "name": name,
+        "body": body,
+        "email_encrypted": vault.encrypt(email),
+        "email_hash": email_hash,
+        "author_identity": f"id:{author['id']}" if verified else f"email:{email_hash}",
+        "author_url": author.get("url") or "",
+        "author_verified": verified,
+        "ip": ip,
+        "ip_hash": vault.ip_hash(ip) if ip else None,
+        "user_agent": clean_line(user_agent or "")[0][:500],
+        "referrer": referrer or "",
+        "article_id": article.get("id") or "",
+        "article_url": article.get("url") or "",
+        "article_title": clean_line(article.get("title") or "")[0],
+        "section": clean_line(article.get("section") or "")[0],
+        "article_published_at": article.get("published_at"),
+        "parent_id": parent.get("id") or "",
+        "parent_body": clean(parent.get("body") or "")[0],
+        "declared_language": language or "",
+        "context": kept,
+        "submitted_at": submitted_at or now,
+        "received_at": now,
+        "status": "pending",
+        "revision": 1,
+        "sequence": 0,
+        "attempts": 0,
+        "open_reports": 0,
+        "language": "",
+        "urgency": 0.0,
+        "unsure": 0.0,
+    }
+    # The columns that begin empty are left out of the statement: written by the unit of work it has so
+    # many that psycopg parses it anew each time, which cost a sixth of the whole request when measured.
     try:
-        session.flush()
+        session.execute(insert(Comment.__table__), row)  # type: ignore[arg-type]
     except IntegrityError as error:
         if external_id is None:
             raise
         raise AlreadyReceived(external_id) from error
+    comment = Comment(**_EMPTY, **row)
+    make_transient_to_detached(comment)
+    session.add(comment)
     return comment
+
+
+#: Columns of a comment that nothing is known for when it comes in.
+_EMPTY = dict.fromkeys(
+    name
+    for name, column in Comment.__table__.columns.items()
+    if column.nullable and name not in ("external_id", "ip", "ip_hash", "article_published_at")
+)
 
 
 def edit(session: Session, comment: Comment, *, body: str, name: str | None, now: datetime) -> Decision:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select as select_module
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, and_, create_engine, event, or_, select, tuple_, update
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
 from moderation.errors import NotFound
@@ -64,7 +67,9 @@ def engine_for(url: str, **options: Any) -> Engine:
     if not url.startswith("sqlite"):
         options.setdefault("pool_size", 8)
         options.setdefault("max_overflow", 8)
-        return create_engine(url, pool_pre_ping=True, pool_recycle=1800, **options)
+        engine = create_engine(url, pool_recycle=1800, **options)
+        event.listen(engine, "checkout", _check_open)
+        return engine
     engine = create_engine(url, connect_args={"timeout": 15, "isolation_level": None}, **options)
 
     @event.listens_for(engine, "connect")
@@ -83,6 +88,22 @@ def engine_for(url: str, **options: Any) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _check_open(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Before a kept connection is used again: did the server close it meanwhile?
+
+    An idle connection that has something to read was ended by the server. Looking costs nothing; the
+    usual ping costs three round trips, as many as accepting a comment.
+    """
+    try:
+        poll = select_module.poll()
+        poll.register(connection.fileno(), select_module.POLLIN)
+        if not poll.poll(0):
+            return
+    except (psycopg.Error, OSError, ValueError):
+        pass
+    raise DisconnectionError
 
 
 def claim_unjudged(session: Session, *, now: datetime, limit: int) -> list[Comment]:

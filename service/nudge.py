@@ -21,6 +21,8 @@ from moderation.logs import log_of
 
 #: Seconds to wait for the broker to take a connection, and a message.
 PATIENCE_SECONDS = 0.2
+#: At most one message in this time: a worker that was just told takes along what came in since.
+SPACING_SECONDS = 0.025
 #: A nudge older than this helps nobody: the sweep was there in the meantime.
 EXPIRES_SECONDS = 30
 #: How long the breaker stays open after the first failure, doubled up to the longest.
@@ -84,6 +86,7 @@ class Nudger:
                 for job in sorted(jobs):
                     publish(sender, job)
                 self._failures = 0
+                time.sleep(SPACING_SECONDS)
             except Exception as error:
                 self._failures += 1
                 log_of(__name__).warning("nudge_failed", jobs=sorted(jobs), error=type(error).__name__)
