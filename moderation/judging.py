@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from moderation import copies, history, list_store, policies, signals
+from moderation.backtest import around_of
 from moderation.copies import Recalled
 from moderation.lifecycle import Judgement
 from moderation.lists import Matcher
@@ -155,7 +156,7 @@ def _judge(one: Ready, found: Scored, context: Context, now: datetime) -> Judgem
         reasons=[asdict(reason) for reason in verdict.reasons],
         scores=found.scores,
         logits={"fast": found.fast, "deep": found.deep},
-        facts=found.facts,
+        facts={**found.facts, "around": around_of(circumstances)},
         signals=[asdict(signal) for signal in fired],
         shadow={"policies": [asdict(shadow) for shadow in verdict.shadow]} if verdict.shadow else None,
         model=found.model,

@@ -200,29 +200,8 @@ def judge(
 
     Source: C. K. Chow, IEEE Trans. Inf. Theory 16 (1970) 41-46 (reject option).
     """
-    for name, score in scores.items():
-        if not 0.0 <= score <= 1.0:  # false for NaN too
-            raise ValueError(f"the score of {name} is {score!r}, not a probability in [0, 1]")
     here = policy.at(circumstances.section, circumstances.article)
-    reasons = [
-        *_by_scores(scores, here, circumstances),
-        *_by_signals(signals, here),
-        *_by_circumstances(here, circumstances),
-    ]
-    known = {k: v for k, v in scores.items() if circumstances.language_supported or k not in LANGUAGE_BOUND}
-    named = {signal.name: signal for signal in signals if here.effect_of(signal.name) != "ignore"}
-    would: list[Rule] = []
-    lifted = False
-    for rule in here.rules:
-        if rule.applies(known, named, circumstances, here.timezone) is not True:
-            continue
-        if rule.shadow:
-            would.append(rule)
-            continue
-        reasons.append(Reason("rule", rule.name, rule.then, None, None, _rule_text(rule)))
-        if rule.then == "approve":
-            lifted = True
-            break
+    reasons, lifted, would = _fired(scores, here, signals, circumstances)
     outcome = _strictest(reasons, lifted)
     if outcome == "hold" and here.moderation == "after":
         text = "Would be held; this site publishes first and looks after."
@@ -237,6 +216,45 @@ def judge(
         name = policy.shadow.document.get("name", "shadow policy")
         shadow.append(Shadow(name, other.outcome, other.reasons))
     return Verdict(outcome, tuple(reasons), tuple(shadow), policy.version)
+
+
+def outcome_of(
+    scores: Scores, policy: Policy, signals: Sequence[Signal], circumstances: Circumstances
+) -> Outcome:
+    """The outcome of :func:`judge` alone, for judging a million comments again."""
+    here = policy.at(circumstances.section, circumstances.article)
+    reasons, lifted, _ = _fired(scores, here, signals, circumstances)
+    outcome = _strictest(reasons, lifted)
+    return "approve" if outcome == "hold" and here.moderation == "after" else outcome
+
+
+def _fired(
+    scores: Scores, here: Policy, signals: Sequence[Signal], at: Circumstances
+) -> tuple[list[Reason], bool, list[Rule]]:
+    """All that fired, whether an approve rule lifts the holds, and the shadow rules that apply."""
+    for name, score in scores.items():
+        if not 0.0 <= score <= 1.0:  # false for NaN too
+            raise ValueError(f"the score of {name} is {score!r}, not a probability in [0, 1]")
+    reasons = _by_scores(scores, here, at)
+    if signals:
+        reasons += _by_signals(signals, here)
+    if here.settings or here.moderation == "before":
+        reasons += _by_circumstances(here, at)
+    would: list[Rule] = []
+    if not here.rules:
+        return reasons, False, would
+    known = {k: v for k, v in scores.items() if at.language_supported or k not in LANGUAGE_BOUND}
+    named = {signal.name: signal for signal in signals if here.effect_of(signal.name) != "ignore"}
+    for rule in here.rules:
+        if rule.applies(known, named, at, here.timezone) is not True:
+            continue
+        if rule.shadow:
+            would.append(rule)
+            continue
+        reasons.append(Reason("rule", rule.name, rule.then, None, None, _rule_text(rule)))
+        if rule.then == "approve":
+            return reasons, True, would
+    return reasons, False, would
 
 
 def _strictest(reasons: Sequence[Reason], lifted: bool) -> Outcome:
@@ -337,7 +355,8 @@ def _by_circumstances(policy: Policy, at: Circumstances) -> list[Reason]:
     if policy.moderation == "before":
         because("moderated_before", "hold", "This site looks at every comment before it is published")
     settings = policy.settings
-    age, days = at.article_age_days, settings.get("close_after_days")
+    days = settings.get("close_after_days")
+    age = at.article_age_days if days is not None else None
     if days is not None and age is not None and age >= days:
         because("closed", "reject", f"Comments under this article closed after {days} days", age, days)
     hours = settings.get("opening_hours")
@@ -350,7 +369,7 @@ def _by_circumstances(policy: Policy, at: Circumstances) -> list[Reason]:
         because("slow_mode", slow.get("then", "hold"), text, at.seconds_since_last, slow["seconds"])
     siege = settings.get("siege") or {}
     for what, count in (("reports", at.article_reports), ("rejections", at.article_rejections)):
-        if what in siege and count >= siege[what]:
+        if count and what in siege and count >= siege[what]:
             text = f"Article under siege: {count} {what} in the last hour, {siege[what]} are enough"
             because("siege", "hold", text, count, siege[what])
     return reasons
@@ -376,4 +395,5 @@ PRESETS: dict[str, dict[str, Any]] = {name: {"preset": name} for name in PRESET_
 DEFAULT = Policy.from_document(PRESETS["balanced"])
 
 __all__ = ["ATTRIBUTES", "DEFAULT", "PRESETS", "SIGNALS", "Author", "Circumstances", "Line", "Policy",
-           "PolicyRefused", "Reason", "Scores", "Shadow", "Signal", "Verdict", "full", "judge"]  # fmt: skip
+           "PolicyRefused", "Reason", "Scores", "Shadow", "Signal", "Verdict", "full", "judge",
+           "outcome_of"]  # fmt: skip
