@@ -134,6 +134,14 @@ def _hosts(value: str) -> tuple[str, ...]:
     return hosts
 
 
+def _addresses(value: str) -> tuple[str, ...]:
+    addresses = tuple(value.split())
+    for address in addresses:
+        if "://" not in address:
+            raise ValueError("must list addresses such as mailto://user:password@mail.example.org")
+    return addresses
+
+
 def _folder(value: str) -> Path:
     return Path(value).expanduser().absolute()
 
@@ -191,6 +199,16 @@ class Settings:
     )
     ip_keep_days: int = _setting("Days after which a comment's IP address is dropped", 30, reads=_count)
     log_level: str = _setting("Least severe log line that is written", "INFO", reads=_level)
+    notify_urls: tuple[str, ...] = _setting(
+        "Where notices to the operators go, as Apprise spells addresses (mailto://, slack://, json://…), "
+        "separated by spaces; empty: to the desk alone",
+        (),
+        reads=_addresses,
+        secret=True,
+    )
+    metrics_port: int = _setting(
+        "Port on which each worker answers Prometheus, in a container of its own; 0: none", 0, reads=_count
+    )
     sentry_dsn: str = _setting("Where to report errors (Sentry); empty: nowhere", "", secret=True)
     otlp_endpoint: str = _setting("Where to send traces (OpenTelemetry, OTLP over HTTP); empty: nowhere", "")
 

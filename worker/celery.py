@@ -87,6 +87,7 @@ app.conf.update(
             "schedule": timedelta(seconds=30),
             "options": {"expires": 25},
         },
+        "watch": {"task": jobs.WATCH, "schedule": timedelta(minutes=1), "options": {"expires": 55}},
         "seal": {"task": jobs.SEAL, "schedule": timedelta(minutes=10), "options": {"expires": 590}},
         "retain": {"task": jobs.RETAIN, "schedule": timedelta(hours=1), "options": {"expires": 3500}},
     },

@@ -14,7 +14,7 @@ from moderation import jobs, judging, lifecycle, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
 from moderation.tables import Delivery
-from worker import parts
+from worker import metrics, parts
 from worker.celery import app, nudge
 
 log = log_of(__name__)
@@ -53,7 +53,8 @@ def score_once() -> int:
         return give_up_on_exhausted()
     with database.reading() as session:
         ready = judging.prepare(session, comments, vault=parts.vault(), now=datetime.now(UTC))
-    scored = _scored(ready)
+    with metrics.SCORE_SECONDS.time():
+        scored = _scored(ready)
     with database.reading() as session:
         context = judging.recall(session, ready, scored, now=datetime.now(UTC))
     judgements = _judged(ready, scored, context)
@@ -61,6 +62,11 @@ def score_once() -> int:
         decisions = lifecycle.settle(session, judgements, now=datetime.now(UTC))
         moved = {decision.comment_id for decision in decisions}
         judging.remember(session, context, [one for one in judgements if one.comment.id in moved])
+    for judgement in judgements:
+        if judgement.comment.id in moved:
+            metrics.SETTLED.labels(judgement.outcome, judgement.model or "").inc()
+            waited = datetime.now(UTC) - judgement.comment.received_at
+            metrics.DECISION_SECONDS.observe(max(0.0, waited.total_seconds()))
     log.info("comments_settled", claimed=len(comments), settled=len(decisions))
     if decisions:
         nudge(jobs.DELIVER)
@@ -122,6 +128,7 @@ def give_up_on_exhausted() -> int:
             for comment in comments
         ]
         lifecycle.settle(session, judgements, now=now)
+    metrics.GIVEN_UP.inc(len(comments))
     log.warning("comments_given_up", comments=[comment.id for comment in comments])
     nudge(jobs.DELIVER)
     return len(comments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from moderation import erasure, jobs, retention, sealing
+from moderation import erasure, jobs, retention, sealing, watching
 from moderation.logs import log_of
 from worker import parts
 from worker.celery import app, settings
@@ -42,3 +42,36 @@ def retain() -> None:
         log.info("forgotten", **counts)
     if dropped:
         erasure.sweep_bytes(parts.database().engine)
+
+
+@app.task(name=jobs.WATCH)
+def watch() -> None:
+    """Note what people should know, and send it where the operator wants it."""
+    with parts.database().writing() as session:
+        added = watching.watch(session, now=datetime.now(UTC))
+        kinds = [notice.kind for notice in added]
+    if kinds:
+        log.warning("noticed", kinds=kinds)
+    if settings.notify_urls:
+        send_notices()
+
+
+def send_notices() -> None:
+    """Send each notice once; one that no address took is tried again at the next turn.
+
+    The sending stands between two transactions: a mail server that hangs must hold no lock.
+    """
+    # Only who sends notices pays for its hundred modules.
+    import apprise
+
+    with parts.database().reading() as session:
+        waiting = [(notice.id, notice.text) for notice in watching.unsent(session)]
+    channels = apprise.Apprise()
+    for address in settings.notify_urls:
+        channels.add(address)
+    for notice_id, text in waiting:
+        if not channels.notify(body=text, title="Below the Line"):
+            log.warning("notice_not_sent", notice=notice_id)
+            continue
+        with parts.database().writing() as session:
+            watching.note_sent(session, notice_id, now=datetime.now(UTC))
