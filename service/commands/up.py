@@ -77,7 +77,10 @@ class NotPrepared(Refused):
 
 def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
     """The parts of the embedded stack besides its broker; compose names the same commands."""
-    worker = f"celery --app worker worker --loglevel {settings.log_level} --hostname"
+    worker = (
+        f"celery --app worker worker --loglevel {settings.log_level} "
+        "--without-mingle --without-gossip --hostname"
+    )
     return [
         _process("web", "gunicorn --config python:service.gunicorn_conf service:create_app()"),
         _process("score worker", f"{worker} score@%h --queues score --concurrency 1"),
