@@ -23,3 +23,17 @@ need() {
 need chromium chromium "the browser tests"
 need node nodejs "the tests of the JavaScript snippets"
 need faketime faketime "the tests with a clock that steps back"
+
+# Clients that others wrote for Akismet, Perspective, OpenAI and Standard Webhooks, at the versions their
+# package.json names; into node_modules, which git ignores. Scripts of packages are not run.
+clients=tests/service/compat/node
+if command -v node >/dev/null && [ ! -e "$clients/node_modules/.package-lock.json" -o \
+    "$clients/package.json" -nt "$clients/node_modules/.package-lock.json" ]; then
+    need npm npm "the tests with clients from npm"
+    if command -v npm >/dev/null; then
+        echo "Installing clients from npm …"
+        timeout 180 npm install --prefix "$clients" --no-package-lock --no-audit --no-fund --ignore-scripts \
+            --loglevel=error --fetch-retries=1 --fetch-timeout=20000 >/dev/null ||
+            echo "SKIPPING the tests with clients from npm: its registry cannot be reached."
+    fi
+fi

@@ -1,9 +1,9 @@
 """Akismet's REST API, 1.1 and 1.2: is this comment spam?
 
-Only that question is answered: a rude comment is ham here, as it was with Akismet. ``true`` is what the site's
-policy holds or rejects for a reason that speaks of spam; ``X-akismet-pro-tip: discard`` is for what it rejects
-by the spam score alone. Answers are exact bodies without a newline, a wrong key is 200 ``invalid``, and the
-debugging header stands only on errors: @cedx/akismet throws when it sees one.
+Only that question is answered: a rude comment is ham here, as it was with Akismet. ``true`` is what the
+policy of the site holds or rejects for a reason of spam; ``X-akismet-pro-tip: discard`` is for what
+it rejects by the spam score alone. Answers are exact bodies without a newline, a wrong key is 200
+``invalid``, and the debugging header stands only on errors: @cedx/akismet throws when it sees one.
 """
 
 from __future__ import annotations
