@@ -29,6 +29,18 @@ REDIS = os.environ.get("BTL_TEST_REDIS", "redis://127.0.0.1:6379")
 CHROMIUM = os.environ.get("BTL_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI every part is there or was installed: a skipped test is a fault of the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("CI") and (skipped := terminalreporter.stats.get("skipped")):
+        terminalreporter.write_line(f"CI: {len(skipped)} skipped tests fail this run.", red=True)
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOON

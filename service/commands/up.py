@@ -51,6 +51,7 @@ WARM = (
     "gunicorn.app.wsgiapp",
     "gunicorn.workers.gthread",
     "numpy",
+    "models.scorer",
 )
 #: Our own rooms that several children need, with all their modules.
 WARM_ROOMS = ("moderation", "service")
