@@ -77,8 +77,6 @@ def check() -> None:
     caller = bearer()
     if rule not in caller.key.scopes:
         raise Forbidden(rule)
-    if caller.key.origins and request.headers.get("Origin") not in caller.key.origins:
-        raise Forbidden("one of the key's origins")
     g.site, g.key = caller.site, caller.key
 
 
@@ -100,9 +98,10 @@ def bearer() -> Caller:
 def caller_of(secret: str, *kinds: str) -> Caller | None:
     """The site that a key speaks for; other doors (compatible endpoints) ask here too.
 
-    :param kinds: which kinds of key will do; by default those that come as Bearer.
+    :param kinds: which kinds of key will do; by default a site's own only. A publishable key stands in
+        pages for all to read, so it opens nothing but the calls made for it.
     """
-    kinds = kinds or ("site", "publishable")
+    kinds = kinds or ("site",)
     cache = _cache()
     at = (key_digest(secret), *kinds)
     found = cache.get(at)

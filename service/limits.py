@@ -152,12 +152,9 @@ def check(name: str, who: str, limit: int, *, amount: int = 1) -> None:
 
 
 def check_key() -> None:
-    """After the key is known: the key's own limit, and for a key in a page the reader's address."""
-    if "key" not in g:
-        return
-    check("key", g.key.id, limit_of(g.site, "per_key"))
-    if g.key.kind == "publishable":
-        check("address", caller_hash(), limit_of(g.site, "per_ip"))
+    """After the key is known: the key's own limit."""
+    if "key" in g:
+        check("key", g.key.id, limit_of(g.site, "per_key"))
 
 
 def limit_of(site: Site, name: str) -> int:

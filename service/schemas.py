@@ -162,6 +162,62 @@ class ScoreIn(In):
     language = Language(load_default="")
 
 
+class EndpointIn(In):
+    url = Loose(most=2000, required=True, metadata={"format": "uri", "description": "Public, http or https."})
+    events = fields.List(fields.String(), load_default=list, metadata={"description": "None means all."})
+    description = Words(most=200, one_line=True, may_be_blank=True, load_default="")
+
+
+class EndpointChange(In):
+    url = Loose(most=2000, metadata={"format": "uri"})
+    events = fields.List(fields.String())
+    description = Words(most=200, one_line=True, may_be_blank=True)
+    status = fields.String(
+        validate=validate.OneOf(("active", "disabled"), error="Is none of {choices}."),
+    )
+
+
+class RotateIn(In):
+    overlap_hours = Whole(
+        least=0,
+        most=168,
+        load_default=24,
+        metadata={"description": "How long the old secret signs too; 0 when it has leaked."},
+    )
+
+
+class DeliveryQuery(In):
+    status = fields.String(
+        validate=validate.OneOf(("due", "delivered", "dead", "cancelled"), error="Is none of {choices}.")
+    )
+    endpoint = Name(most=26)
+    event = Name(most=26)
+    cursor = Name(most=26, metadata={"description": "next_cursor of the page before."})
+    limit = Whole(least=1, most=200, load_default=50)
+
+
+class RecoverQuery(In):
+    since = Moment(required=True)
+    endpoint = Name(most=26, metadata={"description": "Only this one; without it, every active one."})
+
+
+class PolicyQuery(In):
+    scope = Loose(
+        most=300,
+        load_default="site",
+        metadata={
+            "description": "site, section:NAME or article:ID",
+            "pattern": "^(site|(section|article):.+)$",
+        },
+    )
+    note = Words(most=1000, one_line=True, may_be_blank=True, load_default="")
+
+
+class BacktestIn(In):
+    policy = fields.Dict(required=True)
+    days = Whole(least=1, most=365, load_default=30)
+
+
 def limits_of(options: dict[str, Any]) -> tuple[int, int]:
     """A site's own longest body and name, never above what the tables take."""
     limits = options.get("limits") or {}

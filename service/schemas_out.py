@@ -177,3 +177,88 @@ class ScoreOut(Out):
     model = fields.String(required=True)
     language = fields.String()
     language_supported = fields.Boolean()
+
+
+class EndpointOut(Out):
+    id = fields.String(required=True)
+    url = fields.String(required=True)
+    events = fields.List(fields.String(), required=True)
+    description = fields.String(required=True)
+    status = fields.String(required=True)
+    disabled_reason = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    failing_since = fields.DateTime(allow_none=True)
+    failures = fields.Integer(required=True)
+    previous_secret_until = fields.DateTime(allow_none=True)
+
+
+class NewEndpointOut(EndpointOut):
+    secret = fields.String(required=True, metadata={"description": "Shown this once."})
+
+
+class EndpointsOut(Out):
+    endpoints = fields.List(fields.Nested(EndpointOut), required=True)
+
+
+class SecretOut(Out):
+    secret = fields.String(required=True, metadata={"description": "Shown this once."})
+    previous_secret_until = fields.DateTime(allow_none=True)
+
+
+class AttemptOut(Out):
+    number = fields.Integer()
+    started_at = fields.DateTime()
+    duration_ms = fields.Integer()
+    status_code = fields.Integer(allow_none=True)
+    error = fields.String()
+
+
+class DeliveryOut(CommentDeliveryOut):
+    created_at = fields.DateTime()
+    comment_id = fields.String(allow_none=True)
+
+
+class WholeDeliveryOut(DeliveryOut):
+    payload = fields.Dict()
+    attempts = fields.List(fields.Nested(AttemptOut))
+
+
+class DeliveriesOut(Out):
+    deliveries = fields.List(fields.Nested(DeliveryOut), required=True)
+    next_cursor = fields.String(allow_none=True)
+
+
+class RecoveredOut(Out):
+    deliveries = fields.Integer(required=True)
+
+
+class PolicyOut(Out):
+    id = fields.String(allow_none=True)
+    version = fields.Integer(required=True)
+    scope = fields.String(required=True)
+    document = fields.Dict(required=True)
+    source = fields.String(allow_none=True)
+    note = fields.String()
+    created_at = fields.DateTime(allow_none=True)
+    created_by = fields.String()
+
+
+class PoliciesOut(Out):
+    policies = fields.List(
+        fields.Nested(PolicyOut), required=True, metadata={"description": "The newest of each scope"}
+    )
+    effective = fields.Dict(metadata={"description": "The site's policy with its preset written out"})
+
+
+class BacktestOut(Out):
+    comments = fields.Integer(required=True)
+    since = fields.DateTime(allow_none=True)
+    until = fields.DateTime(allow_none=True)
+    before = fields.Dict(keys=fields.String(), values=fields.Integer())
+    after = fields.Dict(keys=fields.String(), values=fields.Integer())
+    moved = fields.Dict(keys=fields.String(), values=fields.Integer())
+    examples = fields.List(fields.Dict())
+    agreement = fields.Dict()
+    agreement_before = fields.Dict()
+    queue = fields.Dict()
+    queue_before = fields.Dict()
