@@ -103,7 +103,7 @@
     .answers .comment { border-top: 0; padding: .6em 0; }
     .name { font-weight: 600; }
     .body { white-space: pre-line; margin: .2em 0; }
-    .own { padding: .7em 1em; background: var(--shade); border-inline-start: 3px solid var(--hold); }
+    .list .own { padding: .7em 1em; background: var(--shade); border-inline-start: 3px solid var(--hold); }
     .own strong { color: var(--hold); }
     .said { padding: .7em 1em; margin: .8em 0; background: var(--shade); border-inline-start: 3px solid; }
     .said:empty { display: none; }
@@ -117,7 +117,8 @@
       background: transparent; border: 1px solid var(--quiet); border-radius: 3px; }
     textarea { min-height: 8em; resize: vertical; }
     [aria-invalid] { border-color: var(--fault); box-shadow: inset 0 0 0 1px var(--fault); }
-    .fault { color: var(--fault); font-size: .85em; font-weight: 600; }
+    .fault { color: var(--fault); font-weight: 600; }
+    .fault, .fault + .quiet { font-size: .85em; margin-top: .35em; }
     .mark { color: var(--fault); }
     .send { font-weight: 600; padding: .6em 1.3em; min-height: 44px; border: 1px solid; border-radius: 3px;
       background: none; justify-self: start; }
@@ -163,7 +164,7 @@
   const said = el("p", { className: "said", role: "status" });
   const older = el("button", { className: "link", type: "button", hidden: true, onclick: () => read(cursor) }, w.older);
   const title = el("h2", { id: "respond" }, w.leave);
-  const cancel = el("button", { className: "link", type: "button", hidden: true, onclick: () => answer(null) }, w.cancel);
+  const cancel = el("button", { className: "link", type: "button", hidden: true, onclick: () => { answer(null); fields.body.focus(); } }, w.cancel);
   const trouble = el("p", { className: "said bad", role: "alert" });
   const fields = {
     body: el("textarea", { name: "body", required: true, dir: "auto", maxLength: 10000 }),
@@ -193,10 +194,13 @@
     el("section", { "aria-labelledby": "title" }, el("h2", { id: "title" }, w.comments), said, list, older),
     respond);
   read(null);
+  if (own.length > 0) look(5000);
 
   async function read(from) {
     try {
-      const answered = await fetch(from ? `${address}&cursor=${encodeURIComponent(from)}` : address);
+      // Whoever waits for an own comment wants to know at once; others may have what is some seconds old.
+      const cache = own.length > 0 ? "no-cache" : "default";
+      const answered = await fetch(from ? `${address}&cursor=${encodeURIComponent(from)}` : address, { cache });
       if (!answered.ok) throw new Error(`HTTP ${answered.status}`);
       const page = await answered.json();
       for (const comment of page.comments) known.set(comment.id, comment);
@@ -264,7 +268,7 @@
     answering = comment;
     title.textContent = comment ? w.replyTo.replace("{name}", comment.name) : w.leave;
     cancel.hidden = !comment;
-    fields.body.focus();
+    if (comment) fields.body.focus();
   }
 
   async function submit(event) {
