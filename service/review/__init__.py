@@ -11,7 +11,20 @@ from flask_babel import Babel
 
 from service import problems
 from service.auth import OWN, allow
-from service.review import account, acts, bulk, desk, filters, gate, keys, queue, words
+from service.review import (
+    account,
+    acts,
+    bulk,
+    deliveries,
+    desk,
+    filters,
+    gate,
+    keys,
+    numbers,
+    queue,
+    team,
+    words,
+)
 
 _STATIC = Path(__file__).parent.parent / "static"
 
@@ -29,6 +42,8 @@ def register(app: Flask) -> None:
     )
     desk.csrf.init_app(app)
     Babel(app, locale_selector=_language, timezone_selector=_timezone)
+    # The pages are full of loops: without this, half of what is sent would be blank lines.
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     words.register(app)
     keys.register(app)
     app.jinja_env.globals["static_version"] = _version_of_static()
@@ -57,4 +72,4 @@ def _version_of_static() -> str:
     return digest.hexdigest()[:10]
 
 
-__all__ = ["account", "acts", "bulk", "filters", "gate", "queue", "register"]
+__all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "numbers", "queue", "register", "team"]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation import people
@@ -43,12 +44,7 @@ def enter() -> AnyResponse | tuple[str, int]:
         if person is None:
             fault = _("This address and password do not go together.")
             return _form(to=to, email=email, fault=fault), 401
-        if person.totp_encrypted:
-            session.clear()
-            session["half_way"] = [person.id, int(utcnow().timestamp()), _stamp(person)]
-            return redirect(url_for("desk.second_factor", to=to), 303)
-        let_in(person, people.start_session(db, vault(), person, now=utcnow(), **browser()))
-    return redirect(to or url_for("desk.home"), 303)
+        return _admit(db, person, to)
 
 
 @bp.route("/sign-in/code", methods=["GET", "POST"])
@@ -102,8 +98,8 @@ def accept_invitation(token: str) -> AnyResponse | tuple[str, int] | str:
                 person = people.accept(
                     db, vault(), token, name=name, password=request.form.get("password", ""), now=utcnow()
                 )
-                let_in(person, people.start_session(db, vault(), person, now=utcnow(), **browser()))
-            return redirect(url_for("desk.home"), 303)
+                # A link that came by e-mail is one factor: whoever set up a second one still shows it.
+                return _admit(db, person, "")
         with database().reading() as db:
             email = people.invitation_of(db, vault(), token, now=utcnow()).email
     except NotFound:
@@ -117,6 +113,16 @@ def accept_invitation(token: str) -> AnyResponse | tuple[str, int] | str:
     return (page, 422) if fault else page
 
 
+def _admit(db: Session, person: Moderator, to: str) -> AnyResponse:
+    """Ask for the second factor where there is one, else sign in."""
+    if person.totp_encrypted:
+        session.clear()
+        session["half_way"] = [person.id, int(utcnow().timestamp()), _stamp(person)]
+        return redirect(url_for("desk.second_factor", to=to), 303)
+    let_in(person, people.start_session(db, vault(), person, now=utcnow(), **browser()))
+    return redirect(to or url_for("desk.home"), 303)
+
+
 def let_in(person: Moderator, token: str) -> None:
     """Begin a new browser session: nothing that an attacker may have planted survives the sign-in."""
     session.clear()
@@ -125,13 +131,8 @@ def let_in(person: Moderator, token: str) -> None:
 
 
 def _form(*, to: str, email: str = "", fault: str = "") -> str:
-    return render_template(
-        "desk/sign_in.html",
-        to=to,
-        email=email,
-        fault=fault,
-        oidc_name=current_app.config.get("OIDC_NAME", ""),
-    )
+    oidc_name = current_app.config.get("OIDC_NAME", "")
+    return render_template("desk/sign_in.html", to=to, email=email, fault=fault, oidc_name=oidc_name)
 
 
 def _safe(to: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import redirect, render_template, request, session, url_for
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from moderation import dossier, policies, queue
 from moderation.errors import NotFound
 from moderation.queue import Question
-from moderation.tables import Comment
+from moderation.tables import Comment, Notice
 from service.review.desk import bp, database, demand, is_htmx, me, rights, sites_asked, utcnow
 from service.review.filters import choices_of, saved_by
 from service.review.words import fired
@@ -133,6 +134,7 @@ def whole_page(
         context |= choices_of(db, question)
         context["counts"] = queue.counts_of(db, question)
         context["saved"] = saved_by(db, me().id)
+        context["notices"] = _notices(db, question)
         if question.is_filtered:
             context["found"] = queue.matches(db, question)
         if not page.rows:
@@ -192,6 +194,13 @@ def comment_context(db: Session, question: Question, comment_id: str) -> dict[st
         "codes": dossier.CODES,
         "now": utcnow(),
     }
+
+
+def _notices(db: Session, question: Question) -> list[Notice]:
+    """What the people at the desk should know, the latest first."""
+    ours = or_(Notice.site_id.in_(question.site_ids), Notice.site_id.is_(None))
+    query = select(Notice).where(ours, Notice.dismissed_at.is_(None))
+    return list(db.scalars(query.order_by(Notice.created_at.desc()).limit(3)))
 
 
 def _is_running_out(found: Comment, now: datetime) -> bool:
