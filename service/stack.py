@@ -28,6 +28,8 @@ CAN_FORK_WARM = sys.platform == "linux"
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+# Modules that run when imported, or that no process of the stack needs.
+_SEPARATE = {"__main__", "commands", "migrations"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ def warm_up(modules: Iterable[str], rooms: Iterable[str]) -> None:
     """Import what the children need, once, and keep the collector from unsharing its pages.
 
     :param modules: by name.
-    :param rooms: packages of which every module is wanted, besides those that run when imported.
+    :param rooms: packages of which every module is wanted.
     """
     import gc
     import importlib
@@ -269,8 +271,8 @@ def warm_up(modules: Iterable[str], rooms: Iterable[str]) -> None:
         for module in modules:
             importlib.import_module(module)
         for room in rooms:
-            for found in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
-                if not found.name.endswith(".__main__"):
+            for found in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
+                if not _SEPARATE.intersection(found.name.split(".")):
                     importlib.import_module(found.name)
         gc.collect()
         gc.freeze()
