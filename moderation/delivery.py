@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -104,6 +104,7 @@ def claim(
     limit: int,
     each: int,
     room: Mapping[str, int],
+    busy: Collection[str] = (),
 ) -> list[Parcel]:
     """Claim due deliveries, a fair share for each endpoint; the update is the lock.
 
@@ -111,7 +112,8 @@ def claim(
 
     :param limit: how many to claim at most.
     :param each: how many for one endpoint, unless ``room`` says otherwise.
-    :param room: endpoint id -> how many more it takes, for those with attempts under way.
+    :param room: endpoint id -> how many more it takes.
+    :param busy: endpoints with attempts under way; these never get the last place.
     :return: leased for ``LEASE_SECONDS``, to be sent once this transaction is committed.
     """
     full = [endpoint for endpoint, places in room.items() if places <= 0]
@@ -132,10 +134,11 @@ def claim(
     parcels: list[Parcel] = []
     for endpoint in endpoints:
         left = limit - len(parcels)
-        places = min(room.get(endpoint.id, each), (left + 1) // 2)
+        is_busy = endpoint.id in busy
+        places = min(room.get(endpoint.id, each), left // 2 if is_busy else (left + 1) // 2)
         if is_tripped(endpoint):
             # One request asks whether it is back; none while that one is under way.
-            places = min(places, 0 if endpoint.id in room else 1)
+            places = min(places, 0 if is_busy else 1)
         if places > 0:
             parcels += _claim_of(session, vault, endpoint, places, now)
     return parcels

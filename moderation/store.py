@@ -13,6 +13,7 @@ from sqlalchemy import Engine, and_, create_engine, event, or_, select, tuple_, 
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
+from moderation.credit import upsert
 from moderation.errors import NotFound
 from moderation.tables import Author, Comment, Endpoint, Heartbeat, Revision, Site
 
@@ -244,8 +245,8 @@ def endpoints_of(session: Session, site_ids: Sequence[str]) -> list[Endpoint]:
 
 def beat(session: Session, part: str, *, now: datetime) -> None:
     """Note that a part of the whole has just worked."""
-    row = session.get(Heartbeat, part)
-    if row is None:
-        session.add(Heartbeat(part=part, at=now, detail={}))
-    else:
-        row.at = now
+    moved = session.execute(update(Heartbeat).where(Heartbeat.part == part).values(at=now))
+    if moved.rowcount == 0:  # type: ignore[attr-defined]
+        # Two workers may show their first sign of life at once.
+        first = upsert(session, Heartbeat).values(part=part, at=now, detail={})
+        session.execute(first.on_conflict_do_nothing())

@@ -25,8 +25,8 @@ from moderation.vault import Vault
 
 log = log_of(__name__)
 
-#: Attempts under way at a time, to all receivers and to one of them.
-THREADS, EACH = 48, 8
+#: Attempts under way at a time: to all receivers, to one that answers, to one that has yet to show that.
+THREADS, EACH, AT_FIRST = 48, 8, 2
 #: A receiver that has kept one attempt waiting this long gets no other until it answers.
 SLOW_SECONDS = 1.0
 #: How often rows are looked at while attempts are under way and nobody nudges.
@@ -64,6 +64,8 @@ class Courier:
         self._came_back: deque[Result] = deque()
         #: endpoint id -> delivery id -> when it was sent (monotonic). Only the loop touches it.
         self._under_way: dict[str, dict[str, float]] = {}
+        #: Endpoints whose last answer was quick.
+        self._quick: set[str] = set()
         self._beat_at = float("-inf")
 
     def run(self, seconds: float) -> bool:
@@ -124,14 +126,7 @@ class Courier:
                 delivery.record(session, results, now=now)
                 self._beat(session, now)
                 if not self._stopping:
-                    parcels = delivery.claim(
-                        session,
-                        self._vault,
-                        now=now,
-                        limit=self._threads - self._count() + len(results),
-                        each=EACH,
-                        room=self._room(results),
-                    )
+                    parcels = self._claim(session, results, now)
         # Only what is committed is forgotten: with the database gone the results wait for the next round.
         for result in results:
             self._came_back.popleft()
@@ -139,7 +134,10 @@ class Courier:
             its.pop(result.parcel.delivery_id, None)
             if not its:
                 del self._under_way[result.parcel.endpoint_id]
-            if not result.is_success:
+            if result.is_success and result.duration_ms < 1000 * SLOW_SECONDS:
+                self._quick.add(result.parcel.endpoint_id)
+            else:
+                self._quick.discard(result.parcel.endpoint_id)
                 log.info(
                     "delivery_failed",
                     delivery=result.parcel.delivery_id,
@@ -171,21 +169,29 @@ class Courier:
         with self._database.reading() as session:
             return delivery.is_due(session, now=now)
 
-    def _count(self) -> int:
-        return sum(map(len, self._under_way.values()))
+    def _claim(self, session: Session, answered: list[Result], now: datetime) -> list[Parcel]:
+        done = {result.parcel.delivery_id for result in answered}
+        busy: dict[str, list[float]] = {}
+        for endpoint, its in self._under_way.items():
+            since = [at for of, at in its.items() if of not in done]
+            if since:
+                busy[endpoint] = since
+        slow_before = time.monotonic() - SLOW_SECONDS
+        room = dict.fromkeys(self._quick, EACH)
+        for endpoint, since in busy.items():
+            is_slow = min(since) < slow_before
+            room[endpoint] = 0 if is_slow else room.get(endpoint, AT_FIRST) - len(since)
+        return delivery.claim(
+            session,
+            self._vault,
+            now=now,
+            limit=self._threads - sum(map(len, busy.values())),
+            each=AT_FIRST,
+            room=room,
+            busy=busy,
+        )
 
     def _beat(self, session: Session, now: datetime) -> None:
         if time.monotonic() - self._beat_at >= BEAT_SECONDS:
             self._beat_at = time.monotonic()
             store.beat(session, "deliver", now=now)
-
-    def _room(self, answered: list[Result]) -> dict[str, int]:
-        """How many attempts to each endpoint with any under way may start now."""
-        done = {result.parcel.delivery_id for result in answered}
-        slow_before = time.monotonic() - SLOW_SECONDS
-        room = {}
-        for endpoint, its in self._under_way.items():
-            since = [at for of, at in its.items() if of not in done]
-            if since:
-                room[endpoint] = 0 if min(since) < slow_before else EACH - len(since)
-        return room

@@ -390,7 +390,7 @@ def test_an_endpoint_that_fails_thrice_in_a_row_gets_a_pause_and_then_one_reques
     assert claim(session, vault, second(4)) == []
     asked = claim(session, vault, second(5))
     assert len(asked) == 1
-    assert claim(session, vault, second(6), room={endpoint.id: 7}) == []
+    assert claim(session, vault, second(6), busy=[endpoint.id]) == []
 
     came(session, asked, 204, at=second(6))
     assert len(claim(session, vault, second(6))) == 8
