@@ -6,6 +6,8 @@ from typing import Any
 
 ATTRIBUTES = ("spam", "toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 
+#: What a site's own model adds once it has one; a rule may ask for it.
+LIKELY = "likely_to_reject"
 #: Attributes that are only known in the languages the model speaks. Spam is judged in every language.
 LANGUAGE_BOUND = frozenset(ATTRIBUTES) - {"spam"}
 
@@ -67,10 +69,12 @@ _WORDS = {
     "description": "One name, or a list of names.",
 }
 _EFFECT = {"enum": ["ignore", "note", "hold", "reject"]}
+#: null takes an inherited line away: never held, or never rejected, for this attribute's score.
+_THRESHOLD = {**_PROBABILITY, "type": ["number", "null"]}
 _LINE = {
     "type": ["object", "null"],
     "description": "Two lines like {hold_at: 0.5, reject_at: 0.95}.",
-    "properties": {"hold_at": _PROBABILITY, "reject_at": _PROBABILITY},
+    "properties": {"hold_at": _THRESHOLD, "reject_at": _THRESHOLD},
     "minProperties": 1,
     "additionalProperties": False,
 }
@@ -96,7 +100,7 @@ _CONDITION = {
         "all": {"$ref": "#/$defs/conditions"},
         "any": {"$ref": "#/$defs/conditions"},
         "not": {"$ref": "#/$defs/condition"},
-        "score": {"enum": list(ATTRIBUTES)},
+        "score": {"enum": [*ATTRIBUTES, LIKELY]},
         "signal": {"enum": list(SIGNALS)},
         "author": {"enum": [*AUTHOR_FACTS, *AUTHOR_NUMBERS]},
         "section": _WORDS,
@@ -188,6 +192,10 @@ _SETTINGS: dict[str, Any] = {
     },
     "unsupported_language": {"enum": ["hold", "reject"]},
     "on_error": {"enum": ["hold", "approve"]},
+    "learned": {
+        "enum": ["act", "note", "ignore"],
+        "description": "What the site's own model may do with a comment that only its scores would hold.",
+    },
     "timezone": {"type": "string", "description": "A name like 'Europe/Berlin'."},
     "opening_hours": {
         "type": ["object", "null"],
@@ -322,6 +330,7 @@ BASE: dict[str, Any] = {
     "languages": [],
     "unsupported_language": "hold",
     "on_error": "hold",
+    "learned": "act",
     "timezone": "UTC",
     "siege": {"reports": 10, "rejections": 20},
 }
