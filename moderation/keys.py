@@ -36,14 +36,16 @@ def issue_key(
     label: str = "",
     scopes: Sequence[str] | None = None,
     origins: Sequence[str] = (),
+    secret: str | None = None,
 ) -> tuple[SiteKey, str]:
     """Draw a key for a site and keep what is needed to know it again.
 
     :param kind: one of ``KINDS``.
     :param origins: for a publishable key, the web origins whose pages may use it.
+    :param secret: the one that Coral drew itself; everywhere else one is drawn here.
     :return: the row, and the secret, which is shown once.
     """
-    secret = _DRAW[kind]()
+    secret = _DRAW[kind]() if secret is None else secret
     row = sites.issue_key(
         session,
         vault,

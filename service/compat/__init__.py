@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import re
+
 from flask import Flask
+
+_KEYS = re.compile(r"([?&](?:key|api_key|access_token|oauth_token)=)[^&\s\"]+")
+
+
+class _WithoutKeys(logging.Filter):
+    """Takes keys out of a server's own access log: callers of Perspective and Akismet put them into addresses.
+
+    Gunicorn's is off (gunicorn_conf.py); Flask's development server cannot be told to keep quiet.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _KEYS.sub(r"\1…", part) if isinstance(part, str) else part for part in record.args
+            )
+        record.msg = _KEYS.sub(r"\1…", str(record.msg))
+        return True
+
+
+_without_keys = _WithoutKeys()
 
 
 def register(app: Flask) -> None:
@@ -12,6 +35,7 @@ def register(app: Flask) -> None:
     from service.door import door_of
     from service.problems import render_with
 
+    logging.getLogger("werkzeug").addFilter(_without_keys)
     audit.register(app, door_of(app).database)
     before = {rule.endpoint for rule in app.url_map.iter_rules()}
     for protocol in (akismet, coral, openai, perspective):

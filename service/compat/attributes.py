@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from models.scale import to_perspective
 from moderation.policy import LANGUAGE_BOUND, Policy
-from service.compat.scale import to_perspective
 
 if TYPE_CHECKING:
     from models.scorer import Scored

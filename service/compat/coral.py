@@ -204,7 +204,7 @@ def _secrets() -> list[tuple[Caller, bytes]]:
         )
         found = [
             (Caller(site=site, key=key), vault().decrypt(key.secret_encrypted or "").encode())
-            for key, site in rows.tuples()
+            for key, site in rows
             if key.expires_at is None or key.expires_at > now
         ]
         session.expunge_all()

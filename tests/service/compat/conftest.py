@@ -97,8 +97,7 @@ def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             kind: issue_key(session, vault, site_id=site.id, kind=kind, now=NOON)[1]
             for kind in ("site", "akismet")
         }
-        row, _ = issue_key(session, vault, site_id=site.id, kind="coral", now=NOON)
-        row.secret_encrypted = vault.encrypt(CORAL_SECRET)
+        issue_key(session, vault, site_id=site.id, kind="coral", secret=CORAL_SECRET, now=NOON)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
     yield Server(address, app, database, vault, site.id, keys["site"], keys["akismet"], CORAL_SECRET)

@@ -1,8 +1,8 @@
 """From our calibrated probabilities to Perspective's scale and back.
 
-Ours is the chance that most people would call a text toxic; Perspective's is about the share of people
-who would. A threshold of 0.8 there is no 0.8 here. ``perspective_scale.json`` holds points of a rising curve;
-between them it is straight. How it is made: :mod:`service.compat.scale_fit` and docs/migrating.md.
+Ours is the chance that most people would call a text toxic; Perspective's is about the share of people who
+would. A threshold of 0.8 there is no 0.8 here. ``perspective_scale.json`` holds points of a rising curve,
+straight between them; :mod:`models.fit_scale` makes it anew for a new artifact, docs/migrating.md explains it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import resources
 @cache
 def points() -> tuple[tuple[float, float], ...]:
     """(ours, Perspective's), rising from (0, 0) to (1, 1)."""
-    text = resources.files("service.compat").joinpath("perspective_scale.json").read_text("utf-8")
+    text = resources.files("models").joinpath("perspective_scale.json").read_text("utf-8")
     return tuple((float(ours), float(theirs)) for ours, theirs in json.loads(text)["points"])
 
 
