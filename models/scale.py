@@ -2,7 +2,7 @@
 
 Ours is the chance that most people would call a text toxic; Perspective's is about the share of people who
 would. A threshold of 0.8 there is no 0.8 here. ``perspective_scale.json`` holds points of a rising curve,
-straight between them; :mod:`models.fit_scale` makes it anew for a new artifact, docs/migrating.md explains it.
+straight between them; :mod:`models.fit_scale` makes it anew, docs/migrating.md explains it.
 """
 
 from __future__ import annotations

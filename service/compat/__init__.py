@@ -11,7 +11,7 @@ _KEYS = re.compile(r"([?&](?:key|api_key|access_token|oauth_token)=)[^&\s\"]+")
 
 
 class _WithoutKeys(logging.Filter):
-    """Takes keys out of a server's own access log: callers of Perspective and Akismet put them into addresses.
+    """Takes keys out of a server's own access log: callers of Perspective put them there.
 
     Gunicorn's is off (gunicorn_conf.py); Flask's development server cannot be told to keep quiet.
     """

@@ -76,8 +76,8 @@ class Compared:
 def read(file: TextIO, *, is_csv: bool) -> Iterator[Logged | Bad]:
     """Read a log: JSON lines or CSV, in any of the usual shapes.
 
-    A line holds the text as ``text``, ``comment`` or a whole ``request``, and the scores as a whole ``response``,
-    as ``attributeScores``, or as fields named like attributes (``TOXICITY`` or ``toxicity``).
+    A line holds the text as ``text``, ``comment`` or a whole ``request``, and the scores as a whole
+    ``response``, as ``attributeScores``, or as fields named like attributes (``TOXICITY`` or ``toxicity``).
     """
     for number, line in _lines(file, is_csv):
         if isinstance(line, Bad):
