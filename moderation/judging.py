@@ -6,8 +6,8 @@ what it answers. What was recalled is handed on to :func:`judge_all`, and to :fu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,10 +19,14 @@ from moderation.copies import Recalled
 from moderation.lifecycle import Judgement
 from moderation.lists import Matcher
 from moderation.policy import Policy, judge
+from moderation.policy_schema import LIKELY
 from moderation.signals import Subject
 from moderation.store import site_of
 from moderation.tables import Comment
 from moderation.vault import Vault
+from moderation.verdict import Learned
+
+NOTHING_LEARNED: Mapping[str, Learned] = {}
 
 
 class Scored(Protocol):
@@ -50,6 +54,8 @@ class Ready:
 
     :param policy: in force where the comment stands (site, section, article).
     :param email: in clear for the time of judging: the model compares it with the text.
+    :param champion: the version of the site's own model that decides with the shipped one, if it has one.
+    :param challenger: the version that only says what it would, beside it.
     """
 
     comment: Comment
@@ -57,6 +63,8 @@ class Ready:
     policy_id: str | None
     language: str
     email: str
+    champion: str | None = None
+    challenger: str | None = None
 
 
 def policy_for(session: Session, comment: Comment) -> Policy:
@@ -67,14 +75,16 @@ def policy_for(session: Session, comment: Comment) -> Policy:
 def prepare(session: Session, comments: Sequence[Comment], *, vault: Vault, now: datetime) -> list[Ready]:
     """Read what the judgements need: a few statements for the whole batch."""
     found = {site_id: policies.in_force(session, site_id) for site_id in {c.site_id for c in comments}}
-    languages = {site_id: site_of(session, site_id).language for site_id in found}
+    sites = {site_id: site_of(session, site_id) for site_id in found}
     return [
         Ready(
             comment=comment,
             policy=found[comment.site_id][0].at(comment.section, comment.article_id),
             policy_id=found[comment.site_id][1],
-            language=comment.declared_language or languages[comment.site_id],
+            language=comment.declared_language or sites[comment.site_id].language,
             email=vault.decrypt(comment.email_encrypted),
+            champion=sites[comment.site_id].champion,
+            challenger=sites[comment.site_id].challenger,
         )
         for comment in comments
     ]
@@ -107,10 +117,22 @@ def remember(session: Session, context: Context, settled: Sequence[Judgement]) -
 
 
 def judge_all(
-    ready: Sequence[Ready], scored: Sequence[Scored], context: Context, *, now: datetime
+    ready: Sequence[Ready],
+    scored: Sequence[Scored],
+    context: Context,
+    *,
+    now: datetime,
+    learned: Mapping[str, Learned] = NOTHING_LEARNED,
+    challenging: Mapping[str, Learned] = NOTHING_LEARNED,
 ) -> list[Judgement]:
-    """A judgement for each comment; pure."""
-    return [_judge(one, found, context, now) for one, found in zip(ready, scored, strict=True)]
+    """A judgement for each comment; pure.
+
+    :param learned: comment id -> what its site's own model says; ``challenging``: what the challenger would.
+    """
+    return [
+        _judge(one, found, context, now, learned.get(one.comment.id), challenging.get(one.comment.id))
+        for one, found in zip(ready, scored, strict=True)
+    ]
 
 
 def subject_of(one: Ready) -> Subject:
@@ -135,7 +157,14 @@ def subject_of(one: Ready) -> Subject:
     )
 
 
-def _judge(one: Ready, found: Scored, context: Context, now: datetime) -> Judgement:
+def _judge(
+    one: Ready,
+    found: Scored,
+    context: Context,
+    now: datetime,
+    learned: Learned | None,
+    challenging: Learned | None,
+) -> Judgement:
     comment, subject = one.comment, subject_of(one)
     known = context.recalled.histories[comment.id]
     fired = signals.find(
@@ -149,17 +178,29 @@ def _judge(one: Ready, found: Scored, context: Context, now: datetime) -> Judgem
         language=found.language,
         language_supported=found.language_supported,
     )
+    circumstances = replace(circumstances, learned=learned)
     verdict = judge(found.scores, one.policy, fired, circumstances)
+    shadow: dict[str, Any] = {}
+    if verdict.shadow:
+        shadow["policies"] = [asdict(one) for one in verdict.shadow]
+    if challenging is not None:
+        would = judge(found.scores, one.policy, fired, replace(circumstances, learned=challenging))
+        shadow["challenger"] = {
+            "version": challenging.version,
+            LIKELY: round(challenging.likely, 6),
+            "outcome": would.outcome,
+        }
+    scores = found.scores if learned is None else {**found.scores, LIKELY: round(learned.likely, 6)}
     return Judgement(
         comment=comment,
         outcome=verdict.outcome,
         reasons=[asdict(reason) for reason in verdict.reasons],
-        scores=found.scores,
+        scores=scores,
         logits={"fast": found.fast, "deep": found.deep},
         facts={**found.facts, "around": around_of(circumstances)},
         signals=[asdict(signal) for signal in fired],
-        shadow={"policies": [asdict(shadow) for shadow in verdict.shadow]} if verdict.shadow else None,
-        model=found.model,
+        shadow=shadow or None,
+        model=found.model if learned is None else f"{found.model}+{learned.version}",
         policy_id=one.policy_id,
         language=found.language,
         unsure=unsure_of(found.scores, one.policy),

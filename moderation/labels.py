@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from moderation.intake import clean, clean_line
 from moderation.policy_schema import ATTRIBUTES
-from moderation.tables import Label, Site
+from moderation.tables import Comment, Decision, Label, Site
 from moderation.vault import Vault
 
 #: What a label may be about. ``likely_to_reject`` is the bare decision, without a why.
@@ -107,6 +107,60 @@ def learn(
     session.add(label)
     session.flush()
     return label
+
+
+def from_decision(session: Session, comment: Comment, decision: Decision) -> None:
+    """A person's decision is a lesson: to be rejected or not, and for a rejection of what kind.
+
+    Earlier words on the comment from here are switched off: the last one counts.
+    """
+    if decision.by_kind not in ("moderator", "site") or decision.new_status not in ("approved", "rejected"):
+        return
+    forget_decision(session, comment, at=decision.created_at)
+    origin = "appeal" if decision.reason_code == "APPEAL" else _ORIGINS[decision.by_kind]
+    rejected = decision.new_status == "rejected"
+    subjects = {"likely_to_reject": float(rejected)}
+    if rejected and decision.reason_code in _SUBJECT_OF:
+        subjects[_SUBJECT_OF[decision.reason_code]] = 1.0
+    for attribute, value in subjects.items():
+        session.add(
+            Label(
+                site_id=comment.site_id,
+                comment_id=comment.id,
+                revision=comment.revision,
+                email_hash=comment.email_hash or None,
+                attribute=attribute,
+                value=value,
+                origin=origin,
+                weight=WEIGHTS[origin],
+                moderator_id=decision.by_id if decision.by_kind == "moderator" else None,
+                created_at=decision.created_at,
+            )
+        )
+
+
+def forget_decision(session: Session, comment: Comment, *, at: datetime) -> None:
+    """Switch off what was learned from decisions on a comment: it was undone, or decided anew."""
+    session.execute(
+        update(Label)
+        .where(
+            Label.comment_id == comment.id,
+            Label.origin.in_(("desk", "appeal", "site")),
+            Label.superseded_at.is_(None),
+        )
+        .values(superseded_at=at)
+    )
+
+
+_ORIGINS = {"moderator": "desk", "site": "site"}
+#: A reason that speaks of one attribute -> that attribute.
+_SUBJECT_OF = {
+    "SPAM": "spam",
+    "HATE_SPEECH": "identity_attack",
+    "HARASSMENT_BULLYING": "threat",
+    "ABUSIVE": "insult",
+    "OFFENSIVE": "toxicity",
+}
 
 
 def quota_of(site: Site) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from moderation import credit
+from moderation import credit, labels
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
 from moderation.events import Outbox, cancel_unsent, event_type_for
 from moderation.intake import clean, clean_line
@@ -320,6 +320,7 @@ def decide(
         )
         outbox.write()
     credit.decide(session, comment, old=old, new=new, by_person=by_kind == "moderator", now=now)
+    labels.from_decision(session, comment, decision)
     return decision
 
 
@@ -364,6 +365,7 @@ def undo(session: Session, comment: Comment, decision: Decision, *, by_id: str, 
             outbox.announce_comment(comment, event_type, reasons=_reasons_of(line))
             outbox.write()
     credit.decide(session, comment, old=was, new=back, by_person=True, now=now, undone=True)
+    labels.forget_decision(session, comment, at=now)
     return line
 
 
@@ -634,7 +636,7 @@ def _take_opinion(comment: Comment, judgement: Judgement, now: datetime) -> None
     comment.cluster = judgement.cluster
     comment.unsure = judgement.unsure
     if scores:
-        top = max(scores, key=lambda name: scores[name])
+        top = max((name for name in scores if name in HARM), key=lambda name: scores[name])
         comment.top_attribute, comment.top_score = top, scores[top]
     comment.urgency = urgency_of(comment.scores or {}, received_at=comment.received_at)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from moderation.errors import Fault, PolicyRefused
 from moderation.policy_document import fault, faults_of, merged, pointer_of, read
 from moderation.policy_rules import Rule, is_within, rule_from
-from moderation.policy_schema import ATTRIBUTES, BASE, LANGUAGE_BOUND, PRESET_CHANGES, SIGNALS
+from moderation.policy_schema import ATTRIBUTES, BASE, LANGUAGE_BOUND, LIKELY, PRESET_CHANGES, SIGNALS
 from moderation.verdict import (
     STRICTNESS,
     Author,
@@ -47,6 +47,7 @@ class Policy:
     languages: tuple[str, ...]
     unsupported_language: Outcome
     on_error: Outcome
+    learned: str
     timezone: ZoneInfo
     settings: dict[str, Any]
     sections: dict[str, Policy]
@@ -172,6 +173,7 @@ def _built(
         languages=tuple(whole["languages"]),
         unsupported_language=whole["unsupported_language"],
         on_error=whole["on_error"],
+        learned=whole["learned"],
         timezone=ZoneInfo(whole["timezone"]),
         settings={
             k: whole[k] for k in ("opening_hours", "close_after_days", "slow_mode", "siege") if k in whole
@@ -203,6 +205,10 @@ def judge(
     here = policy.at(circumstances.section, circumstances.article)
     reasons, lifted, would = _fired(scores, here, signals, circumstances)
     outcome = _strictest(reasons, lifted)
+    learned = _by_learning(outcome, reasons, here, circumstances)
+    if learned is not None:
+        reasons.append(learned)
+        outcome = cast(Outcome, learned.verdict) if learned.verdict != "note" else outcome
     if outcome == "hold" and here.moderation == "after":
         text = "Would be held; this site publishes first and looks after."
         reasons.append(Reason("circumstance", "moderated_after", "approve", None, None, text))
@@ -244,6 +250,8 @@ def _fired(
     if not here.rules:
         return reasons, False, would
     known = {k: v for k, v in scores.items() if at.language_supported or k not in LANGUAGE_BOUND}
+    if at.learned is not None:
+        known[LIKELY] = at.learned.likely
     named = {signal.name: signal for signal in signals if here.effect_of(signal.name) != "ignore"}
     for rule in here.rules:
         if rule.applies(known, named, at, here.timezone) is not True:
@@ -373,6 +381,32 @@ def _by_circumstances(policy: Policy, at: Circumstances) -> list[Reason]:
             text = f"Article under siege: {count} {what} in the last hour, {siege[what]} are enough"
             because("siege", "hold", text, count, siege[what])
     return reasons
+
+
+def _by_learning(
+    outcome: Outcome, reasons: Sequence[Reason], policy: Policy, at: Circumstances
+) -> Reason | None:
+    """Let the site's own decisions settle what only the scores would hold.
+
+    What a list, a rule, a language or the hour holds stays held: a person wanted to see that.
+    """
+    learned = at.learned
+    if learned is None or policy.learned == "ignore" or outcome != "hold":
+        return None
+    if any(
+        reason.kind not in ("score", "signal", "weight") for reason in reasons if reason.verdict == "hold"
+    ):
+        return None
+    by_scores = all(reason.kind == "score" for reason in reasons if reason.verdict == "hold")
+    said = f"By this newsroom's own decisions, {learned.likely:.2f} likely to be rejected"
+    if by_scores and learned.approve_below is not None and learned.likely < learned.approve_below:
+        verdict, line, text = "approve", learned.approve_below, f"{said}, below its line of "
+    elif learned.reject_above is not None and learned.likely >= learned.reject_above:
+        verdict, line, text = "reject", learned.reject_above, f"{said}, above its line of "
+    else:
+        return None
+    acts = policy.learned == "act"
+    return Reason("learned", LIKELY, verdict if acts else "note", learned.likely, line, f"{text}{line:.2f}")
 
 
 def _nothing(scores: Scores, policy: Policy) -> Reason:

@@ -86,6 +86,21 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """What the site's own model says of a comment (models.site_model.Learned).
+
+    :param likely: probability in [0, 1] that this newsroom rejects it.
+    :param approve_below: below it, a comment that only its scores would hold may be approved; None: never.
+    :param reject_above: from it on, one that would be held may be rejected; None: never.
+    """
+
+    likely: float
+    approve_below: float | None = None
+    reject_above: float | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """Where and when a comment was sent, as far as a policy may ask about it.
 
@@ -96,6 +111,7 @@ class Circumstances:
     :param seconds_since_last: since the author's comment before this one under this article.
     :param article_reports: reports about comments under this article in the last hour.
     :param article_rejections: rejections under this article in the last hour.
+    :param learned: the word of the site's own model, where it has one.
     """
 
     now: datetime | None = None
@@ -109,6 +125,7 @@ class Circumstances:
     seconds_since_last: float | None = None
     article_reports: int = 0
     article_rejections: int = 0
+    learned: Learned | None = None
 
     @property
     def article_age_days(self) -> float | None:

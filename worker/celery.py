@@ -22,7 +22,13 @@ settings = Settings.from_environment(os.environ)
 app = Celery(
     "btl",
     broker=settings.broker_url,
-    include=["worker.tasks", "worker.tasks_callback", "worker.tasks_deliver", "worker.tasks_keep"],
+    include=[
+        "worker.tasks",
+        "worker.tasks_callback",
+        "worker.tasks_deliver",
+        "worker.tasks_keep",
+        "worker.tasks_learn",
+    ],
 )
 
 #: A stuck task is killed after this; the lease on its rows (store.LEASE_SECONDS) outlives it, so that
@@ -88,6 +94,7 @@ app.conf.update(
             "options": {"expires": 25},
         },
         "watch": {"task": jobs.WATCH, "schedule": timedelta(minutes=1), "options": {"expires": 55}},
+        "learn": {"task": jobs.LEARN, "schedule": timedelta(hours=6), "options": {"expires": 3500}},
         "seal": {"task": jobs.SEAL, "schedule": timedelta(minutes=10), "options": {"expires": 590}},
         "retain": {"task": jobs.RETAIN, "schedule": timedelta(hours=1), "options": {"expires": 3500}},
     },

@@ -35,11 +35,11 @@ def _answer(**_: Any) -> None:
     if settings.metrics_port:
         registry = CollectorRegistry()
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            multiprocess.MultiProcessCollector(registry)
         start_http_server(settings.metrics_port, registry=registry)
 
 
 @worker_process_shutdown.connect
 def _forget(pid: int = 0, **_: Any) -> None:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        multiprocess.mark_process_dead(pid or os.getpid())  # type: ignore[no-untyped-call]
+        multiprocess.mark_process_dead(pid or os.getpid())

@@ -14,6 +14,7 @@ from moderation import jobs, judging, lifecycle, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
 from moderation.tables import Delivery
+from moderation.verdict import Learned
 from worker import metrics, parts
 from worker.celery import app, nudge
 
@@ -85,13 +86,33 @@ def _scored(ready: Sequence[Ready]) -> list[Scored]:
 def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) -> list[lifecycle.Judgement]:
     """Judge a scored batch; what people will look at is explained, word by word."""
     scorer = parts.scorer()
-    judgements = judging.judge_all(ready, scored, context, now=datetime.now(UTC))
+    judgements = judging.judge_all(
+        ready,
+        scored,
+        context,
+        now=datetime.now(UTC),
+        learned=_learned([(one, found, one.champion) for one, found in zip(ready, scored, strict=True)]),
+        challenging=_learned(
+            [(one, found, one.challenger) for one, found in zip(ready, scored, strict=True)]
+        ),
+    )
     return [
         replace(judgement, spans=scorer.explain(_text_of(one), _looked_at(judgement)))
         if judgement.outcome != "approve"
         else judgement
         for judgement, one in zip(judgements, ready, strict=True)
     ]
+
+
+def _learned(asked: Sequence[tuple[Ready, Scored, str | None]]) -> dict[str, Learned]:
+    """What the sites' own models say, by comment; a model that is missing or refused says nothing."""
+    said = {}
+    for one, found, version in asked:
+        model = parts.site_model(version) if version else None
+        if model is not None:
+            own = model.likely(one.comment.body, found.fast, found.deep, found.facts)
+            said[one.comment.id] = Learned(own.likely, own.approve_below, own.reject_above, own.version)
+    return said
 
 
 def _text_of(one: Ready) -> Text:
