@@ -41,8 +41,14 @@ class Vault:
             raise ValueError("encrypted with a key that is not in BTL_EMAIL_KEYS") from error
 
     def rotate(self, token: str) -> str:
-        """:return: the same value under the first key."""
-        return self._fernet.rotate(token.encode()).decode() if token else ""
+        """:return: the same value under the first key.
+
+        :raises ValueError: as :meth:`decrypt`.
+        """
+        try:
+            return self._fernet.rotate(token.encode()).decode() if token else ""
+        except InvalidToken as error:
+            raise ValueError("encrypted with a key that is not in BTL_EMAIL_KEYS") from error
 
     def email_hash(self, address: str) -> str:
         """:return: 64 hexadecimal digits; case and surrounding space do not matter."""

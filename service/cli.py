@@ -55,6 +55,8 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exit codes: 0 done, 1 failed, 2 wrong use; a fault of the settings is wrong use."""
+    from sqlalchemy.exc import DBAPIError
+
     from moderation.errors import Refused
     from moderation.settings import SettingsFaults
 
@@ -62,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         group.main(args=arguments, prog_name="btl")
     except Refused as refused:
         click.echo(f"Error: {refused}", err=True)
+        raise SystemExit(1) from None
+    except DBAPIError as error:
+        # The library's message holds the statement and its values; the driver's first line is enough.
+        reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else type(error).__name__
+        click.echo(f"Error: the database failed: {reason}. `btl doctor` says more.", err=True)
         raise SystemExit(1) from None
     except SettingsFaults as faults:
         for fault in faults.faults:

@@ -27,6 +27,8 @@ def register(app: Flask, *, https: bool) -> None:
     def put(response: Response) -> Response:
         for name, value in _ALWAYS.items():
             response.headers.setdefault(name, value)
+        if response.status_code == 204:
+            response.headers.pop("Content-Type", None)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
