@@ -303,7 +303,8 @@ def people_said(session: Session, site_id: str, *, since: datetime) -> dict[str,
 def with_excerpts(session: Session, found: Backtest) -> Backtest:
     """The same with the beginning of each example's text."""
     ids = [example.id for example in found.examples]
-    bodies = dict(session.execute(select(Comment.id, Comment.body).where(Comment.id.in_(ids))).tuples().all())
+    rows = session.execute(select(Comment.id, Comment.body).where(Comment.id.in_(ids)))
+    bodies = {row.id: row.body for row in rows}
     examples = [
         Example(e.id, e.before, e.after, e.person, e.excerpt or bodies.get(e.id, "")[:EXCERPT], e.reasons)
         for e in found.examples

@@ -18,8 +18,11 @@ _LOOKS = str.maketrans(
 _LETTER = "A-Za-zÀ-ɏΑ-ωА-ӿԀ-ԯ"
 # looked for inside one word at a time: no part of it can run over the text twice
 _TRAIT = re.compile(
-    rf"[{_LETTER}][0-9@$!|+€£¡*]|[0-9@$!|+€£¡*][{_LETTER}]|[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]|(.)\1\1"
+    rf"[{_LETTER}][0-9@$|€£¡]|[0-9@$|€£¡][{_LETTER}]|[{_LETTER}][!+*][{_LETTER}]"
+    r"|[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]|(.)\1\1"
 )
+# 3rd, 90th, 5pm, 20kg: a number with its unit hides nothing
+_MEASURE = re.compile(r"\W*\d+[^\W\d_]{1,3}\W*")
 _SPACED = re.compile(r"(?<![^\W_])([^\W_](?:[ .\-_*·,/\\]{1,2}[^\W_]){2,})(?![^\W_])")
 _SEPARATORS = re.compile(r"[ .\-_*·,/\\]")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
@@ -56,7 +59,7 @@ def spellings(text: str) -> tuple[str, ...]:
     plain = fold(text)
     found = [plain]
     joined = _SPACED.sub(lambda match: _SEPARATORS.sub("", match[1]), plain)
-    words = [word for word in joined.split(" ") if _TRAIT.search(word)] if _TRAIT.search(joined) else []
+    words = [word for word in joined.split(" ") if _is_suspicious(word)] if _TRAIT.search(joined) else []
     if joined == plain and not words:
         return (plain,)
     found.append(joined)
@@ -77,7 +80,12 @@ def spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spelling for spelling in found if spelling))
 
 
+def _is_suspicious(word: str) -> bool:
+    return _TRAIT.search(word) is not None and _MEASURE.fullmatch(word) is None
+
+
 def _undisguised(word: str) -> str:
+    word = word.strip("!|+*¡?.,;:")
     has_latin = any("a" <= letter <= "z" for letter in word)
     if has_latin and not word.isascii():
         # mixed scripts in one word: read by look
@@ -110,6 +118,7 @@ def canonical(text: str) -> list[str]:
     # one look at the whole first: most texts hide nothing
     if _TRAIT.search(joined):
         joined = " ".join(
-            _RUN.sub(r"\1", _undisguised(word)) if _TRAIT.search(word) else word for word in joined.split(" ")
+            _RUN.sub(r"\1", _undisguised(word)) if _is_suspicious(word) else word
+            for word in joined.split(" ")
         )
     return [word for word in tokens(joined) if not word.isdigit()]

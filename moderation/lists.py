@@ -142,9 +142,9 @@ def _cleaned_email(pattern: str, email_hash: Callable[[str], str] | None) -> str
     if _HASHED.match(address):
         return address
     local, at, domain = address.rpartition("@")
-    if local in ("", "*"):
+    if local in ("", "*") and "." in domain:
         return "@" + _cleaned_domain(domain)
-    if not at or not (_DOMAIN.match(ascii_host(domain)) or "*" in domain):
+    if not local or not at or not (_DOMAIN.match(ascii_host(domain)) or "*" in domain):
         raise EntryRefused("this is not an e-mail address, nor a domain like @example.org")
     if "*" in address:
         if len(address.replace("*", "")) < 4:
