@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from moderation import delivery, store
+from moderation import claims, delivery, store
 from moderation.delivery import Parcel, Result
 from moderation.egress import Answer, Egress
 from moderation.logs import log_of
@@ -167,7 +167,7 @@ class Courier:
         if self._stopping:
             return False
         with self._database.reading() as session:
-            return delivery.is_due(session, now=now)
+            return claims.is_due(session, now=now)
 
     def _claim(self, session: Session, answered: list[Result], now: datetime) -> list[Parcel]:
         done = {result.parcel.delivery_id for result in answered}
@@ -181,7 +181,7 @@ class Courier:
         for endpoint, since in busy.items():
             is_slow = min(since) < slow_before
             room[endpoint] = 0 if is_slow else room.get(endpoint, AT_FIRST) - len(since)
-        return delivery.claim(
+        return claims.claim(
             session,
             self._vault,
             now=now,

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook
 
-from moderation import breaker, delivery, endpoints, events
+from moderation import breaker, claims, delivery, endpoints, events
 from moderation.delivery import Result
 from moderation.egress import Answer, Egress
 from moderation.errors import Invalid, NotFound
@@ -105,7 +105,7 @@ def announce(session, site, count=1, *, comment=None, first=1, at=NOON, type="co
 
 def claim(session, vault, at=NOON, **options):
     options = {"limit": 48, "each": 8, "room": {}} | options
-    return delivery.claim(session, vault, now=at, **options)
+    return claims.claim(session, vault, now=at, **options)
 
 
 def came(session, parcels, status=None, *, at=NOON, retry_after=None, error=""):
@@ -218,8 +218,8 @@ def test_what_is_claimed_is_nobody_elses_until_its_lease_runs_out(session, vault
     announce(session, site)
     (first,) = claim(session, vault)
 
-    assert claim(session, vault, second(delivery.LEASE_SECONDS)) == []
-    (again,) = claim(session, vault, second(delivery.LEASE_SECONDS + 1))
+    assert claim(session, vault, second(claims.LEASE_SECONDS)) == []
+    (again,) = claim(session, vault, second(claims.LEASE_SECONDS + 1))
 
     assert (again.event_id, again.body) == (first.event_id, first.body)
     assert again.attempt == 2
@@ -289,7 +289,7 @@ def test_a_later_event_waits_through_the_first_retries_of_the_earlier_and_then_o
 ):
     announce(session, site, comment="comment-1")
     at = NOON
-    for _ in range(delivery.HOLDS_BACK):
+    for _ in range(claims.HOLDS_BACK):
         endpoint.closed_until, endpoint.failures = None, 0
         session.flush()
         (parcel,) = claim(session, vault, at)

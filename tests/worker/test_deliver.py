@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from moderation import delivery, events, jobs
+from moderation import claims, delivery, events, jobs
 from moderation.egress import Egress
 from moderation.tables import Attempt, Delivery, Endpoint, Heartbeat, new_id
 from moderation.targets import Targets
@@ -145,7 +145,7 @@ def test_a_crash_between_sending_and_committing_sends_again_under_the_same_id(
         (event_id,) = announce(receiver, 1)
         egress = Egress(Targets([receiver.host]))
         with database.writing() as session:
-            parcels = delivery.claim(session, vault, now=datetime.now(UTC), limit=1, each=1, room={})
+            parcels = claims.claim(session, vault, now=datetime.now(UTC), limit=1, each=1, room={})
         delivery.send(egress, parcels[0], clock=lambda: datetime.now(UTC))
         egress.close()  # and the worker dies here, with nothing written
         with database.writing() as session:
