@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import time
 from collections import Counter
@@ -54,11 +55,14 @@ def command(as_json: bool) -> None:
 
     running = _what_runs()
     comments = yaml.safe_load(COMMENTS.read_text(encoding="utf-8"))
+    # The file is in order of kinds; readers are not. The same order every time.
+    random.Random(1).shuffle(comments)  # noqa: S311
     began = time.monotonic()
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {running['site_key']}"
         session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
         try:
+            _try_key(session, running["api_url"])
             with _progress(as_json) as progress:
                 posted = _post(session, running, comments, progress)
                 statuses = _decisions(session, running["api_url"], posted, progress)
@@ -87,6 +91,13 @@ def _what_runs() -> dict[str, str]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise DemoRefused(f"{path} cannot be read ({fault}). Stop the program and start it again.") from None
+
+
+def _try_key(session: Any, api_url: str) -> None:
+    """Once, before hundreds of refusals."""
+    answer = session.get(f"{api_url}/v1/comments", params={"limit": 1}, timeout=PATIENCE_SECONDS)
+    if answer.status_code in (401, 403):
+        raise DemoRefused("The key in run.json is not accepted. Stop the program and start it again.")
 
 
 def _post(
@@ -138,8 +149,6 @@ def _post_one(
         said = {}
     if answer.ok:
         return Posted(comment, str(said["id"]))
-    if answer.status_code in (401, 403):
-        raise DemoRefused("The key in run.json is not accepted. Stop the program and start it again.")
     return Posted(comment, "", str(said.get("detail") or f"HTTP {answer.status_code}"))
 
 
@@ -188,13 +197,14 @@ def _newest(session: Any, api_url: str, enough: Callable[[set[str]], bool]) -> I
 def _result(posted: list[Posted], statuses: dict[str, str], seconds: float) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {}
     meant: dict[str, Counter[str]] = {}
-    for one in posted:
+    for one in sorted(posted, key=lambda one: (list(MEANT).index(one.comment["meant"]), one.comment["kind"])):
         became = statuses.get(one.id, "refused")
         kind = kinds.setdefault(one.comment["kind"], {"meant": one.comment["meant"], "became": Counter()})
         kind["became"][became] += 1
         meant.setdefault(one.comment["meant"], Counter())[became] += 1
     return {
         "posted": sum(bool(one.id) for one in posted),
+        "pending": sum(status == "pending" for status in statuses.values()),
         "refused": [{"name": one.comment["name"], "why": one.why} for one in posted if not one.id],
         "seconds": round(seconds, 1),
         "by_kind": {name: {**kind, "became": dict(kind["became"])} for name, kind in kinds.items()},
@@ -215,13 +225,14 @@ def _show(result: dict[str, Any], running: dict[str, str]) -> None:
     from rich.table import Table
 
     console = Console()
+    outcomes = [name for name in OUTCOMES if name != "pending" or result["pending"]]
     table = Table(title="What became of them", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for name, right in (("written as", False), ("meant to be", False), *((name, True) for name in OUTCOMES)):
+    for name, right in (("written as", False), ("meant to be", False), *((name, True) for name in outcomes)):
         table.add_column(name, justify="right" if right else "left")
     for kind, line in result["by_kind"].items():
         wanted = MEANT[line["meant"]]
         cells = []
-        for outcome in OUTCOMES:
+        for outcome in outcomes:
             count = str(line["became"].get(outcome) or "·")
             cells.append(f"[bold]{count}[/bold]" if outcome == wanted else count)
         table.add_row(kind.replace("_", " "), wanted, *cells)
@@ -233,6 +244,11 @@ def _show(result: dict[str, Any], running: dict[str, str]) -> None:
         f"Of {abuse.total()} written to be rejected, {abuse['approved']} would be read by everybody; "
         f"of {fine.total()} written to be published, {fine['rejected']} were lost and {fine['held']} wait."
     )
+    if result["pending"]:
+        console.print(
+            f"No decision came for {result['pending']} of them: is the score worker running? "
+            "Its log is in the data folder; `btl doctor` tells more."
+        )
     for refused in result["refused"]:
         console.print(f"Refused: {refused['name']}: {refused['why']}", markup=False)
     console.print(f"Read them: {running['news_site_url']}    Decide the held ones: {running['desk_url']}")

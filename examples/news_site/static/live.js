@@ -35,6 +35,7 @@
     const before = waits();
     const hadFocus = old.contains(document.activeElement);
     old.replaceWith(document.adoptNode(fresh));
+    document.getElementById("count").textContent = fresh.dataset.count;
     const now = waits();
     const published = before.filter((id) => {
       const comment = document.getElementById("comment-" + id);
