@@ -47,8 +47,9 @@ class Form:
 
     @property
     def keys(self) -> list[str]:
-        """Where a key may stand, most telling first."""
-        return [key for key in (self.get("api_key"), self.get("key"), _key_in_host()) if key]
+        """The keys that the caller named; only without any, the one in the host name."""
+        named = [key for key in (self.get("api_key"), self.get("key")) if key]
+        return named or [key for key in (_key_in_host(),) if key]
 
     @property
     def blog(self) -> str:

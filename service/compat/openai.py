@@ -76,7 +76,7 @@ def moderate() -> Response:
                 "openai",
                 "moderations",
                 now,
-                text_hash=vault().text_hash(text),
+                text_hash=vault().text_hash(scoring.readable(text)),
                 model=found.model,
                 scores={name: round(score, 6) for name, score in found.scores.items()},
                 answer="flagged" if result["flagged"] else "passed",

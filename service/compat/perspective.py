@@ -90,7 +90,7 @@ def suggest() -> Response:
             "perspective",
             "suggestscore",
             now,
-            text_hash=vault().text_hash(words),
+            text_hash=vault().text_hash(scoring.readable(words)),
             scores=said,
         )
     )
@@ -155,7 +155,7 @@ def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]
         "perspective",
         "analyze",
         now,
-        text_hash=vault().text_hash(words) if asked.keeps else "",
+        text_hash=vault().text_hash(subject.body) if asked.keeps else "",
         model=scored.model,
         scores={name: round(score, 6) for name, score in scored.scores.items()},
     )

@@ -263,7 +263,7 @@ def test_a_used_up_month_is_throttled_with_429(server):
 def test_an_unclear_verdict_waits_for_a_person_when_the_caller_can_be_called_back(server):
     # a link in the name: this site's policy holds it, and the spam score alone rejects nothing
     fields = {
-        "comment_author": "visit www.nice-shoes.example",
+        "comment_author": "visit www.nice-shoes.com",
         "comment_author_email": "ann@example.org",
         "comment_post_ID": "7",
         "permalink": "https://news.example/ferry",
