@@ -240,7 +240,7 @@ def lines_for(values: NDArray[Any], likely: NDArray[Any]) -> tuple[float | None,
     below = float(sorted_likely[approve[-1] - 1]) if approve else None
     above = float(sorted_likely[len(values) - reject[-1]]) if reject else None
     if below is not None and above is not None and below >= above:
-        below, above = min(below, 0.2), max(above, 0.8)
+        below, above = above, below  # nearly no doubt anywhere: the two ranges overlap
     return below, above
 
 

@@ -52,7 +52,9 @@ def test_the_whole_life(parts):
     assert set(whole["scores"]) >= {"spam", "toxicity"}
 
     # taken down by the site, told to the receiver
-    status, _ = stack.post(f"/v1/comments/{fine['id']}/decisions", {"action": "reject", "reason": "OTHER"})
+    status, _ = stack.post(
+        f"/v1/comments/{fine['id']}/decisions", {"action": "reject", "reason_code": "OTHER"}
+    )
     assert status in (200, 201)
     wait_until(
         lambda: any(g.message["type"] == "comment.retracted" for g in receiver.got), "comment.retracted", 40
