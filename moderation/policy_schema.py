@@ -246,7 +246,7 @@ def _children(description: str) -> dict[str, Any]:
     return {
         "type": "object",
         "description": description,
-        "maxProperties": 5000,
+        "maxProperties": 1000,
         "additionalProperties": {"$ref": "#/$defs/override"},
     }
 
