@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, session, url_for
+from werkzeug.exceptions import HTTPException
 
 from . import comments
 from .articles import ARTICLES, Article, article_of
@@ -130,6 +131,18 @@ def appeal(external_id: str):
 @bp.get("/healthz")
 def healthz():
     return "ok\n", 200, {"Content-Type": "text/plain"}
+
+
+@bp.app_errorhandler(HTTPException)
+def say_what_is_wrong(fault: HTTPException):
+    sentences = {
+        404: "There is no such page, or no longer.",
+        405: "This page cannot be asked in this way.",
+        413: "That is too long to be sent. Go back: your text is still there.",
+    }
+    sentence = sentences.get(fault.code or 500, "Something went wrong. Please try again in a minute.")
+    page = render_template("fault.html", sentence=sentence, language="en", direction="ltr")
+    return page, fault.code or 500
 
 
 @bp.app_template_filter("when")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 import sqlite3
+import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -152,6 +155,17 @@ def news_site(api: StandIn, tmp_path: Path) -> Iterator[NewsSite]:
     )
     with serving(make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)) as server:
         yield NewsSite(f"http://127.0.0.1:{server.server_port}", database)
+
+
+def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        assert process.poll() is None, "the process ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError("it does not listen")
 
 
 class Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from examples.news_site import SettingsMissing, create_app
 from examples.news_site.articles import ARTICLES
 from examples.news_site.words import MONTHS, WORDS
 
-from .conftest import EMAIL, NewsSite
+from .conftest import EMAIL, SECRET, NewsSite, wait_until_it_listens
 
 ROOT = Path(__file__).parents[2]
 
@@ -322,6 +323,44 @@ def test_started_without_settings_it_says_what_to_set_and_nothing_else():
     assert ended.returncode == 1
     assert ended.stderr.startswith("The news site cannot start. Please set BTL_API_URL")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_page_that_is_not_there_says_so_in_the_papers_own_clothes(reader, news_site):
+    answer = reader.session.get(f"{news_site.url}/articles/nothing", timeout=10)
+
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert "The Estuary Post" in answer.text
+
+
+def test_what_is_far_too_long_is_refused_in_a_sentence(reader, news_site):
+    answer = reader.comment("x" * 600_000)
+
+    assert answer.status_code == 413
+    assert "too long to be sent" in answer.text
+
+
+@pytest.mark.processes
+def test_it_runs_by_its_own_command_and_ends_when_asked(tmp_path, free_port):
+    environment = os.environ | {
+        "BTL_API_URL": "http://127.0.0.1:9",
+        "BTL_SITE_KEY": "k",
+        "BTL_WEBHOOK_SECRET": SECRET,
+        "NEWS_SITE_DATABASE": str(tmp_path / "site.sqlite3"),
+        "NEWS_SITE_PORT": str(free_port),
+    }
+    with (tmp_path / "log").open("wb") as log:
+        words = [sys.executable, "-m", "examples.news_site"]
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until_it_listens(process, free_port)
+        page = requests.get(f"http://127.0.0.1:{free_port}/articles/ferry", timeout=20)
+    finally:
+        process.terminate()
+        ended = process.wait(timeout=30)
+
+    assert page.status_code == 200
+    assert ended == 0
 
 
 def test_a_lost_page_leads_back_to_the_article(news_site: NewsSite):

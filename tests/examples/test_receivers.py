@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import SECRET, signed
+from .conftest import SECRET, signed, wait_until_it_listens
 
 pytestmark = pytest.mark.processes
 RECEIVERS = Path(__file__).parents[2] / "examples" / "receivers"
@@ -80,17 +78,6 @@ def receiver(command: list[str], free_port: int, tmp_path: Path) -> Iterator[Rec
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
-
-
-def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        assert process.poll() is None, "the receiver ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the receiver does not listen")
 
 
 def test_it_publishes_replaces_and_takes_down_once_and_in_order(receiver):

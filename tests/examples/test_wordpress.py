@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import SECRET, StandIn, signed
-from .test_receivers import wait_until_it_listens
+from .conftest import SECRET, StandIn, signed, wait_until_it_listens
 
 pytestmark = pytest.mark.processes
 STUB = Path(__file__).with_name("wordpress_stub.php")
