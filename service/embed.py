@@ -30,6 +30,7 @@ RULES = {"embed.script": OPEN, "embed.list_comments": OWN, "embed.post_comment":
 PAGE = 50
 #: A busy article is asked for by every reader: seconds for which an answer may be kept on the way.
 FRESH_SECONDS = 10
+READS_PER_WRITE = 20
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key",
@@ -70,8 +71,12 @@ def know_the_page() -> None:
     if origin not in caller.key.origins and (origin is not None or request.method == "POST"):
         raise Forbidden("a page of one of the key's origins")
     g.site, g.embedded_in = caller.site, origin
-    if request.method != "OPTIONS":
-        limits.check("address", limits.caller_hash(), limits.limit_of(g.site, "per_ip"))
+    most = limits.limit_of(g.site, "per_ip")
+    if request.method == "POST":
+        limits.check("address", limits.caller_hash(), most)
+    elif request.method == "GET":
+        # A whole school may read behind one address.
+        limits.check("address-reads", limits.caller_hash(), most * READS_PER_WRITE)
 
 
 @bp.after_request
