@@ -37,3 +37,4 @@ if command -v node >/dev/null && [ ! -e "$clients/node_modules/.package-lock.jso
             echo "SKIPPING the tests with clients from npm: its registry cannot be reached."
     fi
 fi
+need prometheus prometheus "the test of the dashboard's queries"

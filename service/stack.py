@@ -40,7 +40,7 @@ class Process:
     :param command: its command line. A program of this virtual environment runs warm, in a fork.
     :param environment: variables that this process gets besides the parent's.
     :param last: stopped after all others, because they need it to finish.
-    :param mend: called after it died twice before it was ever steady; a chance to repair what it reads.
+    :param mend: called after it died twice without ever being steady; a chance to repair what it reads.
     """
 
     name: str
@@ -137,11 +137,19 @@ class Stack:
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
                 return os.waitstatus_to_exitcode(status)
-            self._wait(0.5)
+            self._wait(0.1)
+            self.tend()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
         return None
+
+    def tend(self) -> None:
+        """Notice what has ended, and start it again when its time has come."""
+        self._reap()
+        for child in self._children:
+            if not child.pid and not self._stopping and time.monotonic() >= child.restart_at:
+                self._start(child)
 
     def watch(self, is_ready: Callable[[], bool], when_ready: Callable[[], None]) -> None:
         """Keep everything running until somebody asks to stop.
@@ -151,10 +159,7 @@ class Stack:
         """
         while not self._stopping:
             self._wait(1.0 if self._ready else 0.05)
-            self._reap()
-            for child in self._children:
-                if not child.pid and not self._stopping and time.monotonic() >= child.restart_at:
-                    self._start(child)
+            self.tend()
             if not self._ready and not self._stopping and is_ready():
                 self._ready = True
                 when_ready()
@@ -208,7 +213,7 @@ class Stack:
         lived = time.monotonic() - child.started_at
         child.deaths = 1 if lived > STEADY_SECONDS else child.deaths + 1
         log = log_of(self.data_dir, child.process.name)
-        if not self._ready and child.deaths == 2 and child.process.mend is not None:
+        if child.deaths == 2 and child.process.mend is not None:
             child.process.mend()
         elif not self._ready and child.deaths >= 3:
             raise Died(child.process.name, last_line(log), log)
@@ -257,11 +262,12 @@ class Stack:
         note_processes(self.data_dir, running)
 
 
-def warm_up(modules: Iterable[str], rooms: Iterable[str]) -> None:
+def warm_up(modules: Iterable[str], rooms: Iterable[str], between: Callable[[], object]) -> None:
     """Import what the children need, once, and keep the collector from unsharing its pages.
 
     :param modules: by name.
     :param rooms: packages of which every module is wanted.
+    :param between: called between two of the modules.
     """
     import gc
     import importlib
@@ -270,6 +276,7 @@ def warm_up(modules: Iterable[str], rooms: Iterable[str]) -> None:
     if CAN_FORK_WARM:
         for module in modules:
             importlib.import_module(module)
+            between()
         for room in rooms:
             for found in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
                 if not _SEPARATE.intersection(found.name.split(".")):

@@ -90,9 +90,9 @@ class Running:
 
         def found() -> bool:
             assert self.process.poll() is None, self.output
-            return (self.data_dir / "run.json").exists()
+            return "Ready after" in self.output
 
-        wait_for(found, "run.json")
+        wait_for(found, "readiness")
 
     def stop(self, number: int = signal.SIGINT) -> str:
         """Ask it to stop, wait for its end.

@@ -147,7 +147,7 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
             mend = lambda: click.echo(f"Jobs that cannot be read are set aside: {broker.set_aside(data_dir)}")  # noqa: E731
             stack.add(Process("broker", broker.command(data_dir), last=True, mend=mend))
         preparing = stack.run_once(lambda: _prepare(settings, kept, webhook_url))
-        warm_up(WARM, WARM_ROOMS)
+        warm_up(WARM, WARM_ROOMS, between=stack.tend)
         prepared = stack.finished(preparing)
         if prepared:
             raise NotPrepared(last_line(log_of(data_dir, "prepare")))

@@ -180,8 +180,9 @@ def test_half_written_files_of_a_crash_are_no_obstacle(data_dir):
     (data_dir / "lock").write_text("1")
 
     with btl_up(data_dir) as running:
-        wait_for(lambda: "Ready after" in running.output, "readiness")
+        running.wait_until_ready()
         accepted = send(running.addresses, "Half-written files are no obstacle.")
 
+        wait_for(lambda: "set aside" in running.output, "the repair of the broker's folder")
+
     assert accepted.status_code == 202
-    assert "set aside" in running.output
