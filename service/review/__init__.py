@@ -6,7 +6,7 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from flask_babel import Babel
 
 from service import problems
@@ -50,6 +50,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(desk.bp)
     # A moderator's session is asked for by the blueprint itself, before each of its views.
     allow(app, {rule.endpoint: OWN for rule in app.url_map.iter_rules() if rule.endpoint.startswith("desk.")})
+    app.after_request(_keep_static)
     problems.render_with(app, "/desk", desk.error_page)
 
 
@@ -62,6 +63,13 @@ def _language() -> str:
 
 def _timezone() -> str:
     return str(g.rights.person.timezone) if "rights" in g else "UTC"
+
+
+def _keep_static(response: Response) -> Response:
+    """Files asked for by their version never change: a browser need not ask again."""
+    if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
 
 
 def _version_of_static() -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from flask_babel import format_datetime
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 480, 180
-_LEFT, _RIGHT, _TOP, _BOTTOM = 36, 70, 10, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 92, 10, 22
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
 
@@ -54,7 +55,7 @@ def stacked(
             Markup(
                 '<rect class="{}" x="{}" y="{}" width="8" height="8"/>'
                 '<text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text>'
-            ).format(kind, _WIDTH - 64, y - 8, _WIDTH - 52, y, label, _WIDTH - 52, y + 13, total)
+            ).format(kind, _WIDTH - 84, y - 8, _WIDTH - 72, y, label, _WIDTH - 72, y + 13, total)
         )
     return _svg(parts, title)
 
@@ -76,6 +77,8 @@ def lines(
     top = top or nice(max(known, default=0))
     width = _PLOT_WIDTH / max(1, len(starts))
     parts = [_frame(starts, top, step_hours, figure)]
+    if not known:
+        parts.append(_nothing())
     taken: list[float] = []
     for label, (kind, values) in series.items():
         path, pen_is_down = "", False
@@ -115,7 +118,7 @@ def bars(rows: Sequence[tuple[str, int]], *, title: str) -> Markup:
                 '<text class="end" x="{}" y="{}" text-anchor="end">{}</text>'
             ).format(y + 12, shown, y + 16, max(1.0, count / top * _WIDTH), _WIDTH, y + 12, count)
         )
-    return _svg(parts, title, height=height)
+    return _svg(parts or [_nothing()], title, height=max(height, 40))
 
 
 def nice(value: float) -> float:
@@ -147,6 +150,10 @@ def _frame(starts: Sequence[datetime], top: float, step_hours: int, figure: Call
             )
         )
     return Markup().join(parts)
+
+
+def _nothing() -> Markup:
+    return Markup('<text x="{}" y="30">{}</text>').format(_LEFT + 8, _("Nothing in this time."))
 
 
 def _svg(parts: Sequence[Markup], title: str, *, height: int = _HEIGHT) -> Markup:

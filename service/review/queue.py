@@ -79,7 +79,7 @@ def pulse() -> str:
         busy=busy,
         overtaken=found if opened in gone else None,
         last=last,
-        **(list_context(question, page) if page else {"question": question, "rows": None}),
+        **list_context(question, page or queue.Page()),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from babel import dates
+from babel import Locale, UnknownLocaleError, dates
 from flask import Flask
 from flask_babel import format_date, format_datetime, format_timedelta, get_locale, lazy_gettext, ngettext
 from flask_babel import gettext as _
@@ -65,6 +65,8 @@ ROLES = {
 }
 #: Contributions this large, as a share of the largest, get the thickest and the middle underline.
 _THICK, _MIDDLE = 0.66, 0.33
+#: Scores below this are folded away unless they met a line.
+_TELLING = 0.2
 
 
 def register(app: Flask) -> None:
@@ -72,6 +74,7 @@ def register(app: Flask) -> None:
         ago=ago, age=age, when=when, marked=marked, reason_text=reason_text, reason_short=reason_short,
         figure=figure, attribute=attribute_title, code=code_title, status=status_title, signal=signal_words,
         capped=capped, doer=doer, day=day,
+        by_weight=by_weight, language=language_name,
     )  # fmt: skip
     app.jinja_env.globals.update(
         author_record=author_record, view_titles=VIEWS, role_titles=ROLES, attribute_titles=ATTRIBUTES,
@@ -231,6 +234,24 @@ def bar(value: float, hold: float | None, reject: float | None) -> Markup:
         '<rect class="track" y="4" width="160" height="6"/>'
         '<rect class="value" y="4" width="{:.1f}" height="6"/>{}</svg>'
     ).format(level, max(1.0, value * 160), lines)
+
+
+def by_weight(
+    scores: Mapping[str, float], fired_names: Sequence[str]
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """Scores worth a look, the highest first, and the low ones."""
+    ranked = sorted(scores.items(), key=lambda pair: (pair[0] not in fired_names, -pair[1]))
+    telling = [pair for pair in ranked if pair[0] in fired_names or pair[1] >= _TELLING]
+    return telling, [pair for pair in ranked if pair not in telling]
+
+
+def language_name(code: str) -> str:
+    """A language's name in the language of the page."""
+    try:
+        name = Locale.parse(code.replace("-", "_")).get_display_name(get_locale() or "en")
+    except (ValueError, UnknownLocaleError):
+        name = None
+    return str(name or code)
 
 
 def attribute_title(name: str) -> str:
