@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ def command() -> None:
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="Without any, all.")
 @click.option("--origin", "origins", multiple=True, help="For a publishable key: https://www.example.org")
 @click.option("--days", type=click.IntRange(1, 36_500), help="It is refused after so many days.")
+@click.option("--ask-secret", is_flag=True, help="For Coral: ask for (or read) the secret that it shows.")
 @click.option("--json", "as_json", is_flag=True)
 def issue(
     slug: str | None,
@@ -37,11 +39,18 @@ def issue(
     scopes: tuple[str, ...],
     origins: tuple[str, ...],
     days: int | None,
+    ask_secret: bool,
     as_json: bool,
 ) -> None:
     """Issue a key. It is shown this once; only its digest is kept."""
     if (kind == "publishable") != bool(origins):
         raise click.UsageError("A publishable key needs --origin, and no other kind takes one.")
+    if ask_secret and kind != "coral":
+        raise click.UsageError("--ask-secret goes with --kind coral; every other key is drawn here.")
+    # never an argument: those stand in the shell's history and in the list of processes
+    given = _asked() if ask_secret else None
+    if given is not None and len(given) < 16:
+        raise click.UsageError("That is too short for a secret of Coral's; copy the whole of it.")
     house, now = opened(), datetime.now(UTC)
     site = house.site(slug)
     with house.database.writing() as session:
@@ -54,9 +63,16 @@ def issue(
             label=label,
             scopes=scopes or None,
             origins=origins,
+            secret=given,
         )
         row.expires_at = now + timedelta(days=days) if days else None
     show({"key": secret, **_row(row)}, as_json=as_json)
+
+
+def _asked() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Coral's secret", hide_input=True, err=True)).strip()
+    return sys.stdin.readline().strip()
 
 
 @command.command("list")

@@ -1,8 +1,8 @@
 """Coral's external moderation phase, and Coral's webhooks as labels.
 
 Coral waits 200 ms and publishes when the answer is late or strange, so every answer is small and exactly in
-its words. It signs the raw bytes with a secret of its own (Coral shows it once; ``btl keys add --kind coral
---secret …`` keeps it encrypted); which site speaks follows from whose secret fits.
+its words. It signs the raw bytes with a secret of its own (Coral shows it once; ``btl keys issue --kind coral
+--ask-secret`` keeps it encrypted); which site speaks follows from whose secret fits.
 
 A label needs a text and a person's word. The phase has the text and no comment's id, the event of the
 queue an id and no text: they meet by the story, and only where a single comment can be meant.
