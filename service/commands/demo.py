@@ -42,6 +42,14 @@ class Posted:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Became:
+    """:param reasons: names of the reasons that it was given."""
+
+    status: str = "pending"
+    reasons: frozenset[str] = frozenset()
+
+
 @click.command("demo")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 def command(as_json: bool) -> None:
@@ -65,13 +73,13 @@ def command(as_json: bool) -> None:
             _try_key(session, running["api_url"])
             with _progress(as_json) as progress:
                 posted = _post(session, running, comments, progress)
-                statuses = _decisions(session, running["api_url"], posted, progress)
+                decided = _decisions(session, running["api_url"], posted, progress)
         except requests.RequestException as fault:
             raise DemoRefused(
                 f"{running['api_url']} does not answer ({type(fault).__name__}). "
                 "Is the program still running? `btl doctor` tells more."
             ) from None
-    result = _result(posted, statuses, time.monotonic() - began)
+    result = _result(posted, decided, time.monotonic() - began)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:
@@ -152,27 +160,28 @@ def _post_one(
     return Posted(comment, "", str(said.get("detail") or f"HTTP {answer.status_code}"))
 
 
-def _decisions(session: Any, api_url: str, posted: list[Posted], progress: Any) -> dict[str, str]:
+def _decisions(session: Any, api_url: str, posted: list[Posted], progress: Any) -> dict[str, Became]:
     """Wait for what was posted to be decided.
 
-    :return: the status of each comment id, ``pending`` where none came in time.
+    :return: what became of each comment by its id; ``pending`` where no decision came in time.
     """
-    statuses = {one.id: "pending" for one in posted if one.id}
-    bar = progress.add_task("Deciding", total=len(statuses))
+    decided = {one.id: Became() for one in posted if one.id}
+    bar = progress.add_task("Deciding", total=len(decided))
     last_moved = time.monotonic()
-    while waiting := {name for name, status in statuses.items() if status == "pending"}:
+    while waiting := {name for name, became in decided.items() if became.status == "pending"}:
         for comment in _newest(session, api_url, lambda seen, waiting=waiting: waiting <= seen):
             if comment["id"] in waiting:
-                statuses[comment["id"]] = comment["status"]
-        still = sum(status == "pending" for status in statuses.values())
-        progress.update(bar, completed=len(statuses) - still)
+                names = frozenset(reason["name"] for reason in comment["reasons"])
+                decided[comment["id"]] = Became(comment["status"], names)
+        still = sum(one.status == "pending" for one in decided.values())
+        progress.update(bar, completed=len(decided) - still)
         if still < len(waiting):
             last_moved = time.monotonic()
         elif time.monotonic() - last_moved > STANDSTILL_SECONDS:
             break
         if still:
             time.sleep(0.3)
-    return statuses
+    return decided
 
 
 def _newest(session: Any, api_url: str, enough: Callable[[set[str]], bool]) -> Iterator[dict[str, Any]]:
@@ -194,17 +203,21 @@ def _newest(session: Any, api_url: str, enough: Callable[[set[str]], bool]) -> I
             return
 
 
-def _result(posted: list[Posted], statuses: dict[str, str], seconds: float) -> dict[str, Any]:
+def _result(posted: list[Posted], decided: dict[str, Became], seconds: float) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {}
     meant: dict[str, Counter[str]] = {}
     for one in sorted(posted, key=lambda one: (list(MEANT).index(one.comment["meant"]), one.comment["kind"])):
-        became = statuses.get(one.id, "refused")
+        became = decided[one.id].status if one.id else "refused"
         kind = kinds.setdefault(one.comment["kind"], {"meant": one.comment["meant"], "became": Counter()})
         kind["became"][became] += 1
         meant.setdefault(one.comment["meant"], Counter())[became] += 1
     return {
         "posted": sum(bool(one.id) for one in posted),
-        "pending": sum(status == "pending" for status in statuses.values()),
+        "pending": sum(one.status == "pending" for one in decided.values()),
+        "held_for_language": sum(
+            became.status == "held" and "unsupported_language" in became.reasons
+            for became in decided.values()
+        ),
         "refused": [{"name": one.comment["name"], "why": one.why} for one in posted if not one.id],
         "seconds": round(seconds, 1),
         "by_kind": {name: {**kind, "became": dict(kind["became"])} for name, kind in kinds.items()},
@@ -244,6 +257,11 @@ def _show(result: dict[str, Any], running: dict[str, str]) -> None:
         f"Of {abuse.total()} written to be rejected, {abuse['approved']} would be read by everybody; "
         f"of {fine.total()} written to be published, {fine['rejected']} were lost and {fine['held']} wait."
     )
+    if result["held_for_language"]:
+        console.print(
+            f"{result['held_for_language']} of the held ones are in a language that the model was not trained "
+            "for: there a person decides."
+        )
     if result["pending"]:
         console.print(
             f"No decision came for {result['pending']} of them: is the score worker running? "
@@ -251,4 +269,5 @@ def _show(result: dict[str, Any], running: dict[str, str]) -> None:
         )
     for refused in result["refused"]:
         console.print(f"Refused: {refused['name']}: {refused['why']}", markup=False)
-    console.print(f"Read them: {running['news_site_url']}    Decide the held ones: {running['desk_url']}")
+    console.print(f"Read them:            {running['news_site_url']}", soft_wrap=True)
+    console.print(f"Decide the held ones: {running['desk_url']}", soft_wrap=True)
