@@ -56,9 +56,11 @@ def outcomes(
         outcome = measures.outcome(known, {name: lines[name] for name in known})
         if not one.language_supported and outcome == "approve":
             outcome = "hold"
-        elif outcome == "hold" and model is not None:
+        elif outcome != "reject" and model is not None:
             said = model.likely(text, one.fast, one.deep, one.facts)
-            if said.approve_below is not None and said.likely < said.approve_below:
+            if outcome == "approve":
+                outcome = "hold" if said.likely >= said.hold_above else "approve"
+            elif said.approve_below is not None and said.likely < said.approve_below:
                 outcome = "approve"
             elif said.reject_above is not None and said.likely >= said.reject_above:
                 outcome = "reject"

@@ -32,8 +32,11 @@ _DENSE = 2 * len(ATTRIBUTES) + 1 + len(_SHAPE)
 SIZE = _DENSE + (1 << WORD_BITS)
 #: Words weigh less than the champion at first: a prior in the scale of the features.
 _WORD_SCALE = 0.7
-#: A lifted or rejected comment may be wrong this often at most, by the upper end of its interval.
-MOST_WRONG = 0.03
+#: Of the comments that it approves, or rejects, this share may be wrong, by the upper end of its interval.
+WRONGLY_APPROVED = 0.08
+WRONGLY_REJECTED = 0.05
+#: What is likelier than this to be rejected is looked at, even where the shipped model would publish it.
+HOLD_ABOVE = 0.5
 FEWEST = 200
 FEWEST_OF_A_KIND = 20
 
@@ -69,12 +72,14 @@ class Learned:
     :param likely: probability in [0, 1] that its moderators reject it.
     :param approve_below: a comment that is only held by its scores is approved below this; None: never.
     :param reject_above: and rejected from here on; None: never.
+    :param hold_above: a comment that would be published is looked at from here on.
     """
 
     likely: float
     approve_below: float | None
     reject_above: float | None
     version: str
+    hold_above: float = HOLD_ABOVE
 
 
 @dataclass
@@ -225,8 +230,8 @@ def matrix(examples: Sequence[Example]) -> Any:
 def lines_for(values: NDArray[Any], likely: NDArray[Any]) -> tuple[float | None, float | None]:
     """Where the newsroom's own record lets the machine decide what the champion would hold.
 
-    The widest range at each end in which decisions went the other way at most ``MOST_WRONG`` of
-    the time, by the upper end of a 90 % Wilson interval (Wilson, JASA 22 (1927) 209-212).
+    The widest range at each end in which decisions went the other way at most so often, by the
+    upper end of an 80 % Wilson interval (E. B. Wilson, JASA 22 (1927) 209-212).
 
     :return: (approve below, reject from), None where no such range exists.
     """
@@ -234,8 +239,10 @@ def lines_for(values: NDArray[Any], likely: NDArray[Any]) -> tuple[float | None,
     wrong_below = np.cumsum(values[order])
     wrong_above = np.cumsum(1 - values[order][::-1])
     counts = range(1, len(values) + 1)
-    approve = [n for n, wrong in zip(counts, wrong_below, strict=True) if _upper(wrong, n) <= MOST_WRONG]
-    reject = [n for n, wrong in zip(counts, wrong_above, strict=True) if _upper(wrong, n) <= MOST_WRONG]
+    approve = [
+        n for n, wrong in zip(counts, wrong_below, strict=True) if _upper(wrong, n) <= WRONGLY_APPROVED
+    ]
+    reject = [n for n, wrong in zip(counts, wrong_above, strict=True) if _upper(wrong, n) <= WRONGLY_REJECTED]
     sorted_likely = likely[order]
     below = float(sorted_likely[approve[-1] - 1]) if approve else None
     above = float(sorted_likely[len(values) - reject[-1]]) if reject else None

@@ -205,7 +205,7 @@ def judge(
     here = policy.at(circumstances.section, circumstances.article)
     reasons, lifted, would = _fired(scores, here, signals, circumstances)
     outcome = _strictest(reasons, lifted)
-    learned = _by_learning(outcome, reasons, here, circumstances)
+    learned = _by_learning(outcome, reasons, lifted, here, circumstances)
     if learned is not None:
         reasons.append(learned)
         outcome = cast(Outcome, learned.verdict) if learned.verdict != "note" else outcome
@@ -384,29 +384,33 @@ def _by_circumstances(policy: Policy, at: Circumstances) -> list[Reason]:
 
 
 def _by_learning(
-    outcome: Outcome, reasons: Sequence[Reason], policy: Policy, at: Circumstances
+    outcome: Outcome, reasons: Sequence[Reason], lifted: bool, policy: Policy, at: Circumstances
 ) -> Reason | None:
-    """Let the site's own decisions settle what only the scores would hold.
+    """Let the site's own decisions settle what only the scores would hold, and stop what they would miss.
 
-    What a list, a rule, a language or the hour holds stays held: a person wanted to see that.
+    What a list, a rule, a language or the hour holds stays held: a person wanted to see that. What a rule
+    approves stays approved.
     """
     learned = at.learned
-    if learned is None or policy.learned == "ignore" or outcome != "hold":
+    if learned is None or policy.learned == "ignore" or outcome == "reject" or lifted:
         return None
-    if any(
-        reason.kind not in ("score", "signal", "weight") for reason in reasons if reason.verdict == "hold"
-    ):
+    likely, verdict, line = learned.likely, "", None
+    if outcome == "approve":
+        if policy.moderation == "automatic" and learned.hold_above is not None:
+            verdict, line = "hold", learned.hold_above if likely >= learned.hold_above else None
+    elif all(reason.kind in ("score", "signal", "weight") for reason in reasons if reason.verdict == "hold"):
+        by_scores = all(reason.kind == "score" for reason in reasons if reason.verdict == "hold")
+        if by_scores and learned.approve_below is not None and likely < learned.approve_below:
+            verdict, line = "approve", learned.approve_below
+        elif learned.reject_above is not None and likely >= learned.reject_above:
+            verdict, line = "reject", learned.reject_above
+    if line is None:
         return None
-    by_scores = all(reason.kind == "score" for reason in reasons if reason.verdict == "hold")
-    said = f"By this newsroom's own decisions, {learned.likely:.2f} likely to be rejected"
-    if by_scores and learned.approve_below is not None and learned.likely < learned.approve_below:
-        verdict, line, text = "approve", learned.approve_below, f"{said}, below its line of "
-    elif learned.reject_above is not None and learned.likely >= learned.reject_above:
-        verdict, line, text = "reject", learned.reject_above, f"{said}, above its line of "
-    else:
-        return None
-    acts = policy.learned == "act"
-    return Reason("learned", LIKELY, verdict if acts else "note", learned.likely, line, f"{text}{line:.2f}")
+    place = "below" if verdict == "approve" else "above"
+    text = (
+        f"By this newsroom's own decisions {likely:.2f} likely to be rejected, {place} the line of {line:.2f}"
+    )
+    return Reason("learned", LIKELY, verdict if policy.learned == "act" else "note", likely, line, text)
 
 
 def _nothing(scores: Scores, policy: Policy) -> Reason:

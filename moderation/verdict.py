@@ -92,11 +92,13 @@ class Learned:
     :param likely: probability in [0, 1] that this newsroom rejects it.
     :param approve_below: below it, a comment that only its scores would hold may be approved; None: never.
     :param reject_above: from it on, one that would be held may be rejected; None: never.
+    :param hold_above: from it on, one that would be published is looked at; None: never.
     """
 
     likely: float
     approve_below: float | None = None
     reject_above: float | None = None
+    hold_above: float | None = None
     version: str = ""
 
 

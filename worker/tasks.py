@@ -111,7 +111,9 @@ def _learned(asked: Sequence[tuple[Ready, Scored, str | None]]) -> dict[str, Lea
         model = parts.site_model(version) if version else None
         if model is not None:
             own = model.likely(one.comment.body, found.fast, found.deep, found.facts)
-            said[one.comment.id] = Learned(own.likely, own.approve_below, own.reject_above, own.version)
+            said[one.comment.id] = Learned(
+                own.likely, own.approve_below, own.reject_above, own.hold_above, own.version
+            )
     return said
 
 
