@@ -56,7 +56,8 @@ def command(as_json: bool) -> None:
     """Post a few hundred comments to what runs here and show what became of them.
 
     Written for this project: praise, argument, insults, threats, spam of many kinds, disguises, several
-    languages. Start the program with `make run` or `btl up` first.
+    languages. Start the program with `make run` or `btl up` first. Called again and again it posts the same
+    texts, which the program notices.
     """
     import requests
     import yaml
@@ -259,8 +260,8 @@ def _show(result: dict[str, Any], running: dict[str, str]) -> None:
     )
     if result["held_for_language"]:
         console.print(
-            f"{result['held_for_language']} of the held ones are in a language that the model was not trained "
-            "for: there a person decides."
+            f"{result['held_for_language']} of the held ones are in a language that the model was not "
+            "trained for: there a person decides."
         )
     if result["pending"]:
         console.print(
