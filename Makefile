@@ -62,7 +62,8 @@ docs: .venv/dev.stamp ## build the documentation into site/
 migration: .venv/dev.stamp ## write the step from the schema to the tables (MESSAGE="what it is for")
 	$(BIN)/python -m moderation.migrations $(if $(MESSAGE),"$(MESSAGE)")
 
-# The second lock holds only what the tests need besides the first.
+# The second lock holds only what the tests need besides the first; one that the first needs on some systems
+# only (it has a marker there) may be needed on all of them here, and stands in both.
 # Neither index addresses nor host names: the lock works with whatever index a machine is set up for.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -70,7 +71,7 @@ lock: .venv/setup.stamp ## resolve the requirements anew (UPGRADE=1: to the newe
 	printf 'uv\nsetuptools\n' | $(COMPILE) - -o requirements-setup.lock
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock -o requirements-dev.lock \
-		$$(sed -nE 's/^([a-zA-Z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
+		$$(sed -nE 's/^([a-zA-Z0-9._-]+)==[^;]*$$/--no-emit-package \1/p' requirements.lock)
 
 # -- setting up ---------------------------------------------------------------------------------------
 
