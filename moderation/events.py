@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from moderation.store import endpoints_of
@@ -39,7 +39,7 @@ def event_type_for(*, was_published: bool, had_verdict_before: bool, status: str
         return "comment.edited" if was_published else "comment.approved"
     if status in ("held", "rejected"):
         return "comment.retracted" if was_published else f"comment.{status}"
-    if status == "withdrawn":
+    if status in ("withdrawn", "pending"):
         return "comment.retracted" if was_published else None
     if status == "erased":
         return "comment.erased"
@@ -169,24 +169,55 @@ class Outbox:
         return count
 
 
-def cancel_unsent(session: Session, comment_id: str, now: datetime) -> set[str]:
-    """Take back deliveries of a comment that no attempt was made for (an undo in time).
+def cancel_unsent(session: Session, comment_id: str, *, since: datetime, now: datetime) -> set[str]:
+    """Take back events of a comment that no endpoint was sent yet (an undo in time).
 
-    :return: the types of the events that nobody has seen at any endpoint.
+    An event that one endpoint has, or may have, goes to the others as well: what follows it makes
+    sense to those alone that had it.
+
+    :param since: only events announced from this time on; an earlier act's stay announced.
+    :return: the ids of the events that nobody has seen.
     """
-    events = {event.id: event for event in session.query(Event).where(Event.comment_id == comment_id)}
-    if not events:
-        return set()
-    cancelled = session.execute(
-        update(Delivery)
-        .where(
-            Delivery.event_id.in_(events),
-            Delivery.status == "due",
-            Delivery.attempts_made == 0,
-            Delivery.due_at > now,
-            Delivery.lease_until.is_(None),
+    deliveries = list(
+        session.scalars(
+            select(Delivery)
+            .join(Event, Event.id == Delivery.event_id)
+            .where(Event.comment_id == comment_id, Event.created_at >= since)
+            .order_by(Delivery.id)
+            .with_for_update(of=Delivery)
+            .execution_options(populate_existing=True)
         )
-        .values(status="cancelled", finished_at=now)
-        .returning(Delivery.event_id)
     )
-    return {event_id for (event_id,) in cancelled}
+    seen = {
+        one.event_id
+        for one in deliveries
+        if one.status != "due" or one.attempts_made or one.lease_until is not None or one.due_at <= now
+    }
+    unseen = {one.event_id for one in deliveries} - seen
+    for one in deliveries:
+        if one.event_id in unseen:
+            one.status, one.finished_at = "cancelled", now
+    session.flush()
+    return unseen
+
+
+def told_revision(session: Session, comment_id: str, *, without: Iterable[str] = ()) -> int | None:
+    """The revision that sites show, going by what they were told; None when they show nothing.
+
+    :param without: events that were taken back just now.
+    """
+    taken_back = exists().where(Delivery.event_id == Event.id, Delivery.status == "cancelled")
+    last = session.scalar(
+        select(Event)
+        .where(
+            Event.comment_id == comment_id,
+            Event.type.like("comment.%"),
+            Event.id.not_in(list(without)),
+            ~taken_back,
+        )
+        .order_by(Event.sequence.desc())
+        .limit(1)
+    )
+    if last is None or last.type not in ("comment.approved", "comment.edited"):
+        return None
+    return int(last.payload["revision"])

@@ -24,9 +24,9 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 
 from moderation import credit, labels
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
-from moderation.events import Outbox, cancel_unsent, event_type_for
+from moderation.events import Outbox, cancel_unsent, event_type_for, told_revision
 from moderation.intake import clean, clean_line
-from moderation.tables import Appeal, Comment, Decision, Event, Report, Revision, new_id
+from moderation.tables import Appeal, Comment, Decision, Report, Revision, new_id
 from moderation.vault import Vault
 
 #: Before the webhook of a person's act goes out, the act can be undone without a trace outside.
@@ -336,18 +336,24 @@ def undo(session: Session, comment: Comment, decision: Decision, *, by_id: str, 
     )
     if last is None or last.id != decision.id or comment.status != decision.new_status:
         raise Overtaken(comment.status)
-    unseen = cancel_unsent(session, comment.id, now)
-    was, back = comment.status, decision.old_status
-    comment.status = back
+    unseen = cancel_unsent(session, comment.id, since=decision.created_at, now=now)
+    nobody_saw = bool(unseen)
+    was, was_published = comment.status, comment.published_revision is not None
+    # Decided over the machine's head, which then owes this revision its verdict again.
+    waits = comment.verdict is None
+    comment.status = decision.old_status
+    if nobody_saw:
+        comment.published_revision = told_revision(session, comment.id)
+    elif comment.status == "approved" and waits:
+        # An earlier revision was public while its edit waited. Sites took that down, or show the edit
+        # by now: nothing is public until the edit has its verdict.
+        comment.status, comment.published_revision = "pending", None
+    else:
+        comment.published_revision = comment.revision if comment.status == "approved" else None
+    back = comment.status
     comment.decided_at = now if back in ("approved", "rejected") else None
-    if back == "pending":
+    if waits:
         comment.judged_at, comment.attempts = None, 0
-    told = session.scalar(
-        select(Event).where(Event.comment_id == comment.id).order_by(Event.sequence.desc()).limit(1)
-    )
-    nobody_saw = told is not None and told.id in unseen
-    was_published = comment.published_revision is not None
-    comment.published_revision = comment.revision if back == "approved" else None
     line = _log(
         session,
         comment,
