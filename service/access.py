@@ -12,6 +12,7 @@ from moderation.logs import log_of
 from moderation.tables import new_id
 from service.metrics import REQUEST_SECONDS, REQUESTS
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -30,9 +31,10 @@ def end(response: Response) -> Response:
     seconds = time.perf_counter() - g.began
     # The rule, not the path: an invitation's token stands in a path.
     route = request.url_rule.rule if request.url_rule is not None else "none"
-    REQUESTS.labels(request.method, route, response.status_code).inc()
+    method = request.method if request.method in _METHODS else "other"
+    REQUESTS.labels(method, route, response.status_code).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
-    line = {"method": request.method, "route": route, "status": response.status_code}
+    line = {"method": method, "route": route, "status": response.status_code}
     if request.view_args and (comment := request.view_args.get("comment_id")):
         line["comment"] = comment[:40]
     if "site" in g:

@@ -100,7 +100,7 @@ def _broker_fault() -> str | None:
 def _workers_fault() -> str | None:
     now = utcnow()
     with database().reading() as session:
-        beats = dict(session.execute(select(Heartbeat.part, Heartbeat.at)).tuples().all())
+        beats = {part: at for part, at in session.execute(select(Heartbeat.part, Heartbeat.at))}  # noqa: C416
     if not beats:
         return "no worker has ever worked here: start `celery -A worker worker` and `celery -A worker beat`"
     silent = sorted(part for part, at in beats.items() if now - at > SILENT_AFTER)
@@ -116,7 +116,7 @@ def _stock() -> Iterator[str]:
         ).one()
         held = session.scalar(select(func.count()).where(Comment.status == "held"))
         due = session.scalar(select(func.count()).where(Delivery.status == "due", Delivery.due_at <= now))
-        beats = session.execute(select(Heartbeat.part, Heartbeat.at)).tuples().all()
+        beats = session.execute(select(Heartbeat.part, Heartbeat.at)).all()
     oldest = (now - waiting[1]).total_seconds() if waiting[1] else 0.0
     yield from _gauge("btl_comments_unjudged", "Comments that wait for the machine", waiting[0])
     yield from _gauge("btl_oldest_unjudged_seconds", "Age of the oldest of them", round(oldest, 3))

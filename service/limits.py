@@ -34,9 +34,10 @@ _NAME = "below-the-line-limits"
 
 @dataclass(slots=True)
 class _Count:
-    """Hits in one window: those known of all processes together, and ours that Redis was not told of."""
+    """Hits in one window: those known of all processes, ours that Redis is just being told of, the rest."""
 
     known: int = 0
+    telling: int = 0
     untold: int = 0
 
 
@@ -81,19 +82,20 @@ class Limits:
                 self._window, self._counts = window, {}
             count = self._counts.setdefault(at, _Count())
             count.untold += amount
-            untold, seen = count.untold, count.known + count.untold
+            untold, seen = count.untold, count.known + count.telling + count.untold
             # Far from the limit nobody needs to know; near it, steps of half a per cent.
             settles = seen >= limit // 4 and untold >= max(1, limit // 200) and now >= self._closed_until
             if settles:
-                count.untold = 0
+                count.untold, count.telling = 0, count.telling + untold
         if settles:
             total = self._tell(at, untold, now)
             with self._lock:
+                count.telling -= untold
                 if total is None:
                     count.untold += untold
                 else:
-                    count.known = max(count.known, total)
-                seen = count.known + count.untold
+                    # Redis's own order is the order of all processes: the hundredth of a hundred passes.
+                    count.known, seen = max(count.known, total), total
         rest = max(0, limit - seen)
         resets_in = WINDOW_SECONDS - int(now % WINDOW_SECONDS)
         return Standing(name, limit, rest, resets_in, passed=seen <= limit)
@@ -105,7 +107,7 @@ class Limits:
             total: int = self._storage.incr(at, WINDOW_SECONDS, amount=amount)
             return total
         except Exception as error:
-            self._closed_until = now + PAUSE_SECONDS
+            self._closed_until, self._storage = now + PAUSE_SECONDS, None
             log_of(__name__).warning("limits_without_redis", error=type(error).__name__)
             return None
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from moderation import errors
 from moderation.errors import Fault, Refused
@@ -104,12 +104,12 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, HTTPException):
         status = error.code or 500
         detail = _DETAILS.get(status, error.description or "")
-        if status == 405 and error.valid_methods:  # type: ignore[attr-defined]
-            detail = f"This address answers {', '.join(sorted(error.valid_methods))}."  # type: ignore[attr-defined]
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            detail = f"This address answers {', '.join(sorted(error.valid_methods))}."
         kept = tuple((name, value) for name, value in error.get_headers() if name.lower() != "content-type")
         slug = SLUGS.get(status, "internal" if status >= 500 else "malformed")
         return Problem(status, slug, detail, headers=kept)
-    if isinstance(error, DBAPIError | PoolTimeout):
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         detail = "Nothing was kept. Try again in a few seconds; /readyz says what is not ready."
         return Problem(503, "unavailable", detail, headers=(("Retry-After", "5"),))
     return Problem(500, "internal", "Nothing was kept. The operator finds more under this request id.")
@@ -163,6 +163,17 @@ def on_error(error: Exception) -> Response:
 
 def register(app: Flask) -> None:
     app.register_error_handler(Exception, on_error)
+    app.before_request(refuse_odd_names)
+
+
+def refuse_odd_names() -> None:
+    """What no id of ours holds must not reach the database: PostgreSQL refuses NUL with an error of its own.
+
+    :raises NotFound: there is nothing of such a name.
+    """
+    for value in (request.view_args or {}).values():
+        if isinstance(value, str) and not value.isprintable():
+            raise errors.NotFound("name")
 
 
 def _form_for(path: str) -> Callable[[Problem], Response]:

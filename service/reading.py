@@ -10,7 +10,7 @@ import flask_smorest
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from moderation.errors import Fault, Invalid
 
@@ -63,6 +63,8 @@ def read_json(also: str = "") -> Any:
     if not request.is_json:
         raise UnsupportedMediaType(f"Send JSON{also}, and say so in Content-Type.")
     raw = request.get_data(cache=True)
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise RequestEntityTooLarge  # sent in chunks: werkzeug cuts it off at the limit without a word
     try:
         return json.loads(raw, parse_constant=_no_constant)
     except RecursionError:

@@ -86,9 +86,8 @@ def list_moderators(as_json: bool) -> None:
     """List everybody with their roles."""
     with opened().database.reading() as session:
         roles: dict[str, list[str]] = {}
-        for role, slug in session.execute(
-            select(Role, Site.slug).join(Site, Site.id == Role.site_id)
-        ).tuples():
+        named = select(Role, Site.slug).join(Site, Site.id == Role.site_id)
+        for role, slug in session.execute(named):
             roles.setdefault(role.moderator_id, []).append(f"{role.role} on {slug}")
         everybody = session.scalars(select(Moderator).order_by(Moderator.email))
         show([_row(one, roles.get(one.id, [])) for one in everybody], as_json=as_json)

@@ -24,15 +24,8 @@ def command(days: str, slug: str | None, as_json: bool) -> None:
     site = house.site(slug)
     with house.database.reading() as session:
         numbers = numbers_of(session, [site.id], days=int(days), now=now)
-        standing = dict(
-            session.execute(
-                select(Comment.status, func.count())
-                .where(Comment.site_id == site.id)
-                .group_by(Comment.status)
-            )
-            .tuples()
-            .all()
-        )
+        counted = select(Comment.status, func.count()).where(Comment.site_id == site.id)
+        standing = {status: count for status, count in session.execute(counted.group_by(Comment.status))}  # noqa: C416
     if as_json:
         document = {"site": site.slug, "days": int(days), "now": standing, **asdict(numbers)}
         click.echo(json.dumps(document, default=str))

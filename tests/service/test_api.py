@@ -41,7 +41,12 @@ def test_a_comment_is_kept_before_it_is_answered(site_on_both):
 
 
 def test_all_faults_come_at_once_each_with_its_pointer(site):
-    sent = {"name": " \u200d ", "email": "ana@", "bdy": "x", "article": {"url": "javascript:alert(1)", "x": 1}}
+    sent = {
+        "name": " \u200d ",
+        "email": "ana@",
+        "bdy": "x",
+        "article": {"url": "javascript:alert(1)", "x": 1},
+    }
 
     answer = site.post("/v1/comments", sent)
 
