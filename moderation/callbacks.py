@@ -46,7 +46,7 @@ def claim_callbacks(session: Session, vault: Vault, *, now: datetime, limit: int
         .limit(limit)
     )
     taken = []
-    for call, comment in owed.tuples():
+    for call, comment in owed:
         claimed = session.execute(
             update(ForeignCall)
             .where(ForeignCall.id == call.id, ForeignCall.called_back_at.is_(None))

@@ -94,6 +94,16 @@ def erase_person(
             )
         ),
     )
+    if author_id:
+        # what Coral's moderators have yet to decide is kept under the author's id there
+        erased.add(
+            "held_foreign_calls",
+            _count(
+                session.execute(
+                    delete(ForeignCall).where(ForeignCall.site_id == site_id, ForeignCall.author == author_id)
+                )
+            ),
+        )
     if email_hash:
         erased.add(
             "labels",

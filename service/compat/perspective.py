@@ -107,6 +107,22 @@ def discover() -> Response:
     return in_json(discovery.document(settings().public_url))
 
 
+@bp.after_request
+def let_a_page_read(response: Response) -> Response:
+    """CORS for pages of a publishable key's origins; from others the browser keeps the answer."""
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        caller = caller_of(request.args.get("key", ""), "publishable")
+        response.vary.add("Origin")
+        if caller is not None and origin in caller.key.origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Methods"] = "POST"
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type, X-Goog-Api-Key"
+            response.headers["Access-Control-Max-Age"] = "7200"
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
 def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]:
     now = utcnow()
     words = scoring.words_of(asked.text) if asked.is_html else asked.text

@@ -46,6 +46,12 @@ def test_a_key_is_valid_in_either_field_and_in_the_host_name(server):
     assert {answer.headers["Content-Type"] for answer in answers} == {"text/plain; charset=utf-8"}
 
 
+def test_a_wrong_key_in_the_body_is_not_helped_by_a_right_one_in_the_host_name(server):
+    by_host = {"Host": f"{server.akismet_key}.rest.example"}
+
+    assert call(server, "/1.1/verify-key", headers=by_host, api_key="wrongwrong12").content == b"invalid"
+
+
 @pytest.mark.parametrize("key", ["wrongwrong12", "", "ü" * 12, "a\x00b", "x" * 5000])
 def test_a_wrong_key_is_answered_with_invalid_and_200(server, key):
     verified = call(server, "/1.1/verify-key", api_key=key)

@@ -11,7 +11,9 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from moderation.erasure import erase_person
 from moderation.tables import ForeignCall, Label
+from tests.conftest import NOON
 
 from .conftest import CORAL_SECRET, HAM, RUDE, SPAM, Server
 
@@ -169,6 +171,19 @@ def test_a_word_that_could_mean_two_comments_teaches_nothing(server):
     event(server, "COMMENT_LEFT_MODERATION_QUEUE", commentID="c-9", status="APPROVED", storyID="s-two")
 
     assert labels(server, texts[0]) == labels(server, texts[1]) == []
+
+
+def test_what_waits_for_a_moderator_goes_with_its_author(server):
+    send(server, comment(f"{RUDE} to be erased", story="s-erased"))
+    server.write_aside()
+    with server.database.writing() as session:
+        erase_person(
+            session, site_id=server.site_id, author_id=json.loads(NEW)["author"]["id"],
+            by_kind="site", by_id="", now=NOON,
+        )  # fmt: skip
+
+    with server.database.reading() as session:
+        assert session.scalar(select(ForeignCall).where(ForeignCall.story == "s-erased")) is None
 
 
 @pytest.mark.parametrize("kind", ["STORY_CREATED", "COMMENT_CREATED", "COMMENT_REPLY_CREATED", "NEWER", None])

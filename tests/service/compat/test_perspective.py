@@ -10,7 +10,9 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from moderation.keys import issue_key
 from moderation.tables import ForeignCall, Label, Usage
+from tests.conftest import NOON
 
 from .conftest import HAM, RUDE, Server
 
@@ -148,6 +150,25 @@ def test_no_key_and_a_wrong_key(server):
     assert (none["code"], none["status"]) == (403, "PERMISSION_DENIED")
     assert (wrong["code"], wrong["status"]) == (400, "INVALID_ARGUMENT")
     assert wrong["details"][0]["reason"] == "API_KEY_INVALID"
+
+
+def test_a_page_may_ask_with_a_publishable_key_of_its_origin(server):
+    origin = "https://news.example"
+    with server.database.writing() as session:
+        _, key = issue_key(
+            session, server.vault, site_id=server.site_id, kind="publishable", origins=[origin], now=NOON
+        )
+    url, asked = f"{server.url}/v1alpha1/comments:analyze?key={key}", {"comment": {"text": HAM}, **TOXICITY}
+
+    preflight = requests.options(url, headers={"Origin": origin}, timeout=20)
+    ours = requests.post(url, json=asked, headers={"Origin": origin}, timeout=20)
+    theirs = requests.post(url, json=asked, headers={"Origin": "https://other.example"}, timeout=20)
+
+    assert preflight.headers["Access-Control-Allow-Origin"] == origin
+    assert (ours.status_code, ours.headers["Access-Control-Allow-Origin"]) == (200, origin)
+    assert theirs.status_code == 403
+    assert refusal(theirs)["details"][0]["reason"] == "API_KEY_HTTP_REFERRER_BLOCKED"
+    assert "Access-Control-Allow-Origin" not in theirs.headers
 
 
 TOXICITY = {"requestedAttributes": {"TOXICITY": {}}}
