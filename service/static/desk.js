@@ -30,8 +30,14 @@
   }
 
   function showBusy() {
-    const busy = new Set((find("#busy")?.dataset.busy || "").split(" "));
+    const busy = new Set(find("#busy").textContent.trim().split(" "));
     for (const row of rows()) row.classList.toggle("busy", busy.has(row.id.slice(4)));
+  }
+
+  function takeOut() {
+    for (const id of find("#gone").textContent.trim().split(" ")) document.getElementById("row-" + id)?.remove();
+    // Few rows left: ask for the next page before the eye comes there.
+    if (rows().length < 15) find("#rows .more a")?.click();
   }
 
   function startUndo() {
@@ -154,7 +160,10 @@
   });
 
   document.addEventListener("htmx:oobAfterSwap", (event) => {
-    if (event.detail.target.id === "told") startUndo();
+    const id = event.detail.target.id;
+    if (id === "told") startUndo();
+    if (id === "gone") takeOut();
+    if (id === "busy") showBusy();
   });
 
   // The page asks what changed while somebody looks at it; nobody looks, nobody asks.
