@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Sequence
 
 import click
@@ -55,8 +56,6 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command. Exit codes: 0 done, 1 failed, 2 wrong use; a fault of the settings is wrong use."""
-    from sqlalchemy.exc import DBAPIError
-
     from moderation.errors import Refused
     from moderation.settings import SettingsFaults
 
@@ -65,12 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Refused as refused:
         click.echo(f"Error: {refused}", err=True)
         raise SystemExit(1) from None
-    except DBAPIError as error:
-        # The library's message holds the statement and its values; the driver's first line is enough.
-        reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else type(error).__name__
-        click.echo(f"Error: the database failed: {reason}. `btl doctor` says more.", err=True)
-        raise SystemExit(1) from None
     except SettingsFaults as faults:
         for fault in faults.faults:
             click.echo(f"Error: {fault}", err=True)
         raise SystemExit(2) from None
+    except Exception as error:
+        # Asked of what is imported already: `btl --help` must not wait for the library.
+        library = sys.modules.get("sqlalchemy.exc")
+        if library is None or not isinstance(error, library.DBAPIError):
+            raise
+        # The library's message holds the statement and its values; the driver's first line is enough.
+        reason = str(error.orig).strip().splitlines()[0] if error.orig is not None else type(error).__name__
+        click.echo(f"Error: the database failed: {reason}. `btl doctor` says more.", err=True)
+        raise SystemExit(1) from None
