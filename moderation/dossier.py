@@ -10,7 +10,7 @@ from sqlalchemy import func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from moderation import people
-from moderation.lifecycle import REASON_CODES
+from moderation.opinion import REASON_CODES
 from moderation.policy_schema import SIGNALS
 from moderation.queue import MOST_COUNTED, is_busy
 from moderation.tables import (

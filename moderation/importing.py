@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from moderation import credit
 from moderation.archives.archived import Archived, BadRow
 from moderation.intake import clean, clean_line
-from moderation.lifecycle import urgency_of
+from moderation.opinion import urgency_of
 from moderation.store import Database
 from moderation.tables import Comment, Decision, Label, Site, new_id
 from moderation.vault import Vault

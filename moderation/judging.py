@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from moderation import copies, history, list_store, policies, signals
 from moderation.backtest import around_of
 from moderation.copies import Recalled
-from moderation.lifecycle import Judgement
 from moderation.lists import Matcher
+from moderation.opinion import Judgement
 from moderation.policy import Policy, judge
 from moderation.policy_schema import LIKELY
 from moderation.signals import Subject

@@ -1,4 +1,4 @@
-"""The whole life of a comment, in order: receive, edit, settle, decide, undo, withdraw, report, appeal.
+"""The whole life of a comment, in order: receive, edit, settle, decide, undo, withdraw.
 
     pending ──settle──▶ approved │ held │ rejected         the machine's verdict
     held ──decide──▶ approved │ rejected                   a person's
@@ -6,69 +6,32 @@
     rejected ──appeal, decide──▶ approved                  a second look by someone else
     any ──withdraw──▶ withdrawn      any ──erase──▶ erased
 
-Every move writes one decision with both of its ends, and the events it causes, in the
-caller's transaction. Nothing here commits, sleeps or sends.
+Every move writes one decision with both of its ends (decisions.py), and the events it causes (events.py), in
+the caller's transaction. Nothing here commits, sleeps or sends. Reports and appeals: complaints.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from moderation import credit, labels
+from moderation import credit, decisions, labels, opinion
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
 from moderation.events import Outbox, cancel_unsent, event_type_for, told_revision
 from moderation.intake import clean, clean_line
-from moderation.tables import Appeal, Comment, Decision, Report, Revision, new_id
+from moderation.opinion import Judgement
+from moderation.tables import Comment, Decision, Report, Revision, new_id
 from moderation.vault import Vault
 
 #: Before the webhook of a person's act goes out, the act can be undone without a trace outside.
 UNDO_SECONDS = 10
-APPEAL_DAYS = 183
 #: What a person or a site may ask of a comment -> where it comes to stand.
 ACTIONS = {"approve": "approved", "reject": "rejected", "hold": "held"}
-#: How bad each attribute is for a reader; orders the queue, decides nothing.
-HARM = {
-    "threat": 4.0,
-    "identity_attack": 3.0,
-    "severe_toxicity": 3.0,
-    "insult": 2.0,
-    "toxicity": 2.0,
-    "obscene": 1.0,
-    "spam": 1.0,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the machine found for one claimed comment, ready to be settled.
-
-    :param outcome: ``approve``, ``hold`` or ``reject``.
-    :param reasons: JSON-able, most weighty first; see policy.Reason.
-    """
-
-    comment: Comment
-    outcome: str
-    reasons: Sequence[Mapping[str, Any]]
-    scores: Mapping[str, float] | None = None
-    logits: Mapping[str, Any] | None = None
-    facts: Mapping[str, Any] | None = None
-    signals: Sequence[Mapping[str, Any]] = ()
-    spans: Mapping[str, Any] | None = None
-    shadow: Mapping[str, Any] | None = None
-    model: str | None = None
-    policy_id: str | None = None
-    language: str = ""
-    unsure: float = 0.0
-    cluster: str | None = None
-    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 def receive(
@@ -200,7 +163,7 @@ def edit(session: Session, comment: Comment, *, body: str, name: str | None, now
     comment.attempts = 0
     comment.scores = comment.logits = comment.facts = comment.signals = comment.verdict = None
     comment.reasons = comment.spans = comment.shadow = comment.model = None
-    return _log(session, comment, action="edit", old=old, by_kind="site", now=now)
+    return decisions.log(session, comment, action="edit", old=old, by_kind="site", now=now)
 
 
 def settle(session: Session, judgements: Sequence[Judgement], *, now: datetime) -> list[Decision]:
@@ -211,28 +174,28 @@ def settle(session: Session, judgements: Sequence[Judgement], *, now: datetime) 
 
     :return: one decision for each comment that moved.
     """
-    live = _still_waiting(session, judgements)
+    live = opinion.still_waiting(session, judgements)
     outbox = Outbox.for_sites(session, {j.comment.site_id for j in live}, now)
     rows, lines = [], []
     for judgement in live:
         comment = judgement.comment
         old, was_published = comment.status, comment.published_revision is not None
-        _take_opinion(comment, judgement, now)
+        opinion.take(comment, judgement, now)
         event_type = event_type_for(
             was_published=was_published, had_verdict_before=old != "pending", status=comment.status
         )
         if event_type:
             outbox.announce_comment(comment, event_type, reasons=judgement.reasons)
-        rows.append(_row_of(comment))
+        rows.append(opinion.row_of(comment))
         lines.append(
-            _line(
+            decisions.line_of(
                 comment,
                 action=judgement.outcome,
                 old=old,
                 by_kind="policy",
                 by_id=judgement.policy_id or "",
-                reasons=[_without_words(reason) for reason in judgement.reasons],
-                reason_code=reason_code_of(judgement),
+                reasons=[opinion.without_words(reason) for reason in judgement.reasons],
+                reason_code=opinion.reason_code_of(judgement),
                 now=now,
             )
         )
@@ -301,7 +264,7 @@ def decide(
     comment.lease_until = comment.opened_by = comment.opened_until = comment.escalated_at = None
     comment.published_revision = comment.revision if new == "approved" else None
     close_reports(session, comment, upheld=new == "rejected", now=now)
-    decision = _log(
+    decision = decisions.log(
         session,
         comment,
         action=action,
@@ -316,7 +279,7 @@ def decide(
     if event_type:
         outbox = Outbox.for_sites(session, [comment.site_id], now)
         outbox.announce_comment(
-            comment, event_type, reasons=_reasons_of(decision), delay_seconds=undo_seconds
+            comment, event_type, reasons=decisions.reasons_of(decision), delay_seconds=undo_seconds
         )
         outbox.write()
     credit.decide(session, comment, old=old, new=new, by_person=by_kind == "moderator", now=now)
@@ -354,7 +317,7 @@ def undo(session: Session, comment: Comment, decision: Decision, *, by_id: str, 
     comment.decided_at = now if back in ("approved", "rejected") else None
     if waits:
         comment.judged_at, comment.attempts = None, 0
-    line = _log(
+    line = decisions.log(
         session,
         comment,
         action="undo",
@@ -368,7 +331,7 @@ def undo(session: Session, comment: Comment, decision: Decision, *, by_id: str, 
         event_type = event_type_for(was_published=was_published, had_verdict_before=True, status=back)
         if event_type:
             outbox = Outbox.for_sites(session, [comment.site_id], now)
-            outbox.announce_comment(comment, event_type, reasons=_reasons_of(line))
+            outbox.announce_comment(comment, event_type, reasons=decisions.reasons_of(line))
             outbox.write()
     credit.decide(session, comment, old=was, new=back, by_person=True, now=now, undone=True)
     labels.forget_decision(session, comment, at=now)
@@ -384,57 +347,14 @@ def withdraw(session: Session, comment: Comment, *, by_kind: str, by_id: str, no
     comment.published_revision = None
     comment.judged_at = comment.judged_at or now
     comment.lease_until = None
-    decision = _log(session, comment, action="withdraw", old=old, by_kind=by_kind, by_id=by_id, now=now)
+    decision = decisions.log(
+        session, comment, action="withdraw", old=old, by_kind=by_kind, by_id=by_id, now=now
+    )
     if was_published and old != "withdrawn":
         outbox = Outbox.for_sites(session, [comment.site_id], now)
         outbox.announce_comment(comment, "comment.retracted")
         outbox.write()
     return decision
-
-
-def report(
-    session: Session,
-    comment: Comment,
-    *,
-    now: datetime,
-    reason: str = "OTHER",
-    text: str = "",
-    illegal: bool = False,
-    reporter_hash: str | None = None,
-    reporter_email_encrypted: str | None = None,
-) -> Report:
-    """A reader's complaint. The same reader complaining again adds nothing to the count.
-
-    :raises TransitionRefused: for a comment that no reader can see.
-    """
-    if comment.published_revision is None and comment.status not in ("approved", "held"):
-        raise TransitionRefused(comment.status, "report")
-    again = reporter_hash is not None and session.scalar(
-        select(Report.id).where(
-            Report.comment_id == comment.id, Report.reporter_hash == reporter_hash, Report.status == "open"
-        )
-    )
-    row = Report(
-        id=new_id(),
-        site_id=comment.site_id,
-        comment_id=comment.id,
-        reason=reason,
-        text=clean(text)[0],
-        illegal=illegal,
-        reporter_hash=reporter_hash,
-        reporter_email_encrypted=reporter_email_encrypted,
-        status="open",
-        created_at=now,
-    )
-    session.add(row)
-    if not again:
-        comment.open_reports += 1
-        comment.urgency = urgency_of(
-            comment.scores or {}, received_at=now, exposure=1.0 + comment.open_reports
-        )
-        credit.report(session, comment)
-    session.flush()
-    return row
 
 
 def close_reports(session: Session, comment: Comment, *, upheld: bool, now: datetime) -> None:
@@ -446,255 +366,3 @@ def close_reports(session: Session, comment: Comment, *, upheld: bool, now: date
             .values(status="upheld" if upheld else "dismissed", closed_at=now)
         )
         comment.open_reports = 0
-
-
-def appeal(session: Session, comment: Comment, *, text: str, now: datetime) -> Appeal:
-    """The author asks for a second look, within six months (DSA Article 20(1)).
-
-    :raises TransitionRefused: nothing to appeal against, too late, or one is open already.
-    """
-    last = session.scalar(
-        select(Decision)
-        .where(Decision.comment_id == comment.id, Decision.new_status == "rejected")
-        .order_by(Decision.id.desc())
-        .limit(1)
-    )
-    is_open = session.scalar(
-        select(Appeal.id).where(Appeal.comment_id == comment.id, Appeal.status == "open")
-    )
-    too_late = last is not None and now - last.created_at > timedelta(days=APPEAL_DAYS)
-    if comment.status != "rejected" or last is None or is_open or too_late:
-        raise TransitionRefused("already appealed" if is_open else comment.status, "appeal")
-    row = Appeal(
-        id=new_id(),
-        site_id=comment.site_id,
-        comment_id=comment.id,
-        decision_id=last.id,
-        text=clean(text)[0],
-        status="open",
-        created_at=now,
-        answer="",
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def decide_appeal(
-    session: Session, row: Appeal, comment: Comment, *, overturn: bool, by_id: str, answer: str, now: datetime
-) -> Decision | None:
-    """A person answers an appeal; whoever decided first may not.
-
-    :return: the decision when the comment was approved after all, else None.
-    :raises Overtaken: the appeal was answered already.
-    :raises TransitionRefused: by the person whose decision is appealed.
-    """
-    if row.status != "open":
-        raise Overtaken(row.status)
-    first = session.get(Decision, row.decision_id)
-    if first is not None and first.by_kind == "moderator" and first.by_id == by_id:
-        raise TransitionRefused("decided by you", "answer the appeal")
-    row.status = "overturned" if overturn else "upheld"
-    row.decided_at, row.decided_by, row.answer = now, by_id, clean(answer)[0]
-    decision = None
-    if overturn and comment.status == "rejected":
-        decision = decide(
-            session,
-            comment,
-            action="approve",
-            by_kind="moderator",
-            by_id=by_id,
-            reason_code="APPEAL",
-            now=now,
-            undo_seconds=0,
-        )
-    outbox = Outbox.for_sites(session, [comment.site_id], now)
-    comment.sequence += 1
-    outbox.announce(
-        site_id=comment.site_id,
-        event_type="appeal.decided",
-        comment_id=comment.id,
-        sequence=comment.sequence,
-        data={
-            "id": comment.id,
-            "external_id": comment.external_id,
-            "appeal": row.id,
-            "outcome": row.status,
-            "answer": row.answer,
-            "status": comment.status,
-            "revision": comment.revision,
-            "sequence": comment.sequence,
-        },
-    )
-    outbox.write()
-    return decision
-
-
-def urgency_of(scores: Mapping[str, float], *, received_at: datetime, exposure: float = 1.0) -> float:
-    """Where a comment stands in the queue: harm × exposure × age, as one fixed number.
-
-    Age multiplies by doubling every eight hours for all alike, so its logarithm is a constant
-    slope: sorting by ``log2(harm × exposure) - received/8h`` gives the same order at any
-    time, and an index can keep it.
-
-    :param exposure: 1 for an unseen comment, more with readers' reports.
-    :return: larger is more urgent.
-    """
-    harm = max((HARM.get(name, 1.0) * value for name, value in scores.items()), default=0.5)
-    return math.log2(max(harm, 0.01) * exposure) - received_at.timestamp() / (8 * 3600)
-
-
-def reason_code_of(judgement: Judgement) -> str:
-    """Coral's code for the weightiest reason of a rejection by the machine; empty otherwise."""
-    if judgement.outcome != "reject":
-        return ""
-    for reason in judgement.reasons:
-        code = REASON_CODES.get(str(reason.get("name")))
-        if code:
-            return code
-    return "OTHER"
-
-
-REASON_CODES = {
-    "spam": "SPAM",
-    "toxicity": "OFFENSIVE",
-    "severe_toxicity": "ABUSIVE",
-    "obscene": "OFFENSIVE",
-    "threat": "HARASSMENT_BULLYING",
-    "insult": "ABUSIVE",
-    "identity_attack": "HATE_SPEECH",
-    "blocked_word": "BANNED_WORD",
-    "blocked_domain": "SPAM",
-    "honeypot": "SPAM",
-    "near_duplicate": "SPAM",
-}
-
-
-def _still_waiting(session: Session, judgements: Sequence[Judgement]) -> list[Judgement]:
-    """Those whose comment still owes a verdict on the very revision judged, locked until commit."""
-    ids = [judgement.comment.id for judgement in judgements]
-    # In order of id: two workers that lock the same rows never wait for each other in a circle.
-    waiting = {
-        row.id: row
-        for row in session.execute(
-            select(Comment.id, Comment.revision, Comment.status, Comment.sequence, Comment.published_revision)
-            .where(Comment.id.in_(ids), Comment.judged_at.is_(None))
-            .order_by(Comment.id)
-            .with_for_update()
-        )
-    }
-    live = []
-    for judgement in judgements:
-        row = waiting.pop(judgement.comment.id, None)
-        if row is not None and row.revision == judgement.comment.revision:
-            comment = judgement.comment
-            comment.status, comment.sequence = row.status, row.sequence
-            comment.published_revision = row.published_revision
-            live.append(judgement)
-    return live
-
-
-_STATUS_OF = {"approve": "approved", "hold": "held", "reject": "rejected"}
-_SETTLED = (
-    "id",
-    "status",
-    "published_revision",
-    "sequence",
-    "decided_at",
-    "judged_at",
-    "lease_until",
-    "model",
-    "scores",
-    "logits",
-    "facts",
-    "signals",
-    "verdict",
-    "reasons",
-    "spans",
-    "shadow",
-    "policy_id",
-    "language",
-    "top_attribute",
-    "top_score",
-    "urgency",
-    "unsure",
-    "cluster",
-)
-
-
-def _take_opinion(comment: Comment, judgement: Judgement, now: datetime) -> None:
-    comment.status = _STATUS_OF[judgement.outcome]
-    comment.published_revision = comment.revision if judgement.outcome == "approve" else None
-    comment.judged_at = now
-    comment.lease_until = None
-    comment.decided_at = now if judgement.outcome != "hold" else None
-    comment.model, comment.policy_id = judgement.model, judgement.policy_id
-    scores = judgement.scores
-    comment.scores = dict(scores) if scores is not None else None
-    comment.logits = dict(judgement.logits) if judgement.logits is not None else None
-    comment.facts = dict(judgement.facts) if judgement.facts is not None else None
-    comment.signals = [dict(signal) for signal in judgement.signals]
-    comment.verdict = judgement.outcome
-    comment.reasons = [dict(reason) for reason in judgement.reasons]
-    comment.spans = dict(judgement.spans) if judgement.spans is not None else None
-    comment.shadow = dict(judgement.shadow) if judgement.shadow is not None else None
-    comment.language = judgement.language
-    comment.cluster = judgement.cluster
-    comment.unsure = judgement.unsure
-    if scores:
-        top = max((name for name in scores if name in HARM), key=lambda name: scores[name])
-        comment.top_attribute, comment.top_score = top, scores[top]
-    comment.urgency = urgency_of(comment.scores or {}, received_at=comment.received_at)
-
-
-def _row_of(comment: Comment) -> dict[str, Any]:
-    return {name: getattr(comment, name) for name in _SETTLED}
-
-
-def _without_words(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """A reason for the log: names and numbers, never the evidence, which may quote the reader."""
-    return {key: reason.get(key) for key in ("kind", "name", "verdict", "value", "threshold")}
-
-
-def _line(
-    comment: Comment,
-    *,
-    action: str,
-    old: str,
-    by_kind: str,
-    now: datetime,
-    by_id: str = "",
-    reason_code: str = "",
-    note: str = "",
-    reasons: Sequence[Mapping[str, Any]] = (),
-    undoes: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "site_id": comment.site_id,
-        "comment_id": comment.id,
-        "revision": comment.revision,
-        "action": action,
-        "old_status": old,
-        "new_status": comment.status,
-        "by_kind": by_kind,
-        "by_id": by_id,
-        "reason_code": reason_code,
-        "reasons": [dict(reason) for reason in reasons],
-        "note": note,
-        "model": comment.model,
-        "policy_id": comment.policy_id,
-        "undoes": undoes,
-        "created_at": now,
-    }
-
-
-def _log(session: Session, comment: Comment, *, action: str, old: str, by_kind: str, **line: Any) -> Decision:
-    decision = Decision(**_line(comment, action=action, old=old, by_kind=by_kind, **line))
-    session.add(decision)
-    session.flush()
-    return decision
-
-
-def _reasons_of(decision: Decision) -> list[dict[str, Any]]:
-    return [{"name": decision.reason_code, "text": decision.note}] if decision.reason_code else []

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from moderation.lifecycle import REASON_CODES, urgency_of
+from moderation.opinion import REASON_CODES, urgency_of
 from moderation.store import Database
 from moderation.tables import Article, Author, Comment, Decision, new_id
 from moderation.vault import Vault

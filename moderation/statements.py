@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.complaints import APPEAL_DAYS
 from moderation.errors import NotFound
-from moderation.lifecycle import APPEAL_DAYS
 from moderation.tables import Comment, Decision, Report, Site
 
 RESTRICTIONS = ("rejected", "held")

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request, url_for
 
-from moderation import jobs, lifecycle
+from moderation import complaints, jobs, lifecycle
 from moderation.store import comment_of, comments_of
 from service import accepting, idempotency, limits, shaping, waiting
 from service.door import database, nudge, settings, utcnow, vault
@@ -204,7 +204,7 @@ def report_comment(fields: dict[str, Any], comment_id: str) -> Response:
     if whose is None and "id" in reporter:
         whose = keeper.token_hash(f"reporter:{g.site.id}:{reporter['id']}")
     with database().writing() as session:
-        row = lifecycle.report(
+        row = complaints.report(
             session,
             comment_of(session, g.site.id, comment_id, lock=True),
             now=utcnow(),
@@ -225,7 +225,7 @@ def appeal_comment(fields: dict[str, Any], comment_id: str) -> Response:
     """Ask for a second look on behalf of the author, within six months"""
     with database().writing() as session:
         comment = comment_of(session, g.site.id, comment_id, lock=True)
-        document = shaping.appeal(lifecycle.appeal(session, comment, text=fields["text"], now=utcnow()))
+        document = shaping.appeal(complaints.appeal(session, comment, text=fields["text"], now=utcnow()))
     return _created(document)
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from moderation import lifecycle, people, sites
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.settings import Settings
 from moderation.store import Database
 from moderation.tables import Comment, Moderator, Site

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from models.scorer import Scored, Text
-from moderation import jobs, judging, lifecycle, store
+from moderation import jobs, judging, lifecycle, opinion, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
 from moderation.tables import Delivery
@@ -83,7 +83,7 @@ def _scored(ready: Sequence[Ready]) -> list[Scored]:
     return [scored[place] for place in range(len(ready))]
 
 
-def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) -> list[lifecycle.Judgement]:
+def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) -> list[opinion.Judgement]:
     """Judge a scored batch; what people will look at is explained, word by word."""
     scorer = parts.scorer()
     judgements = judging.judge_all(
@@ -131,7 +131,7 @@ def _by_lines(ready: Sequence[Ready]) -> dict[tuple[tuple[str, tuple[float, floa
     return groups
 
 
-def _looked_at(judgement: lifecycle.Judgement) -> list[str]:
+def _looked_at(judgement: opinion.Judgement) -> list[str]:
     """The attributes that a moderator will ask about: those that crossed a line, else the highest."""
     crossed = [str(reason["name"]) for reason in judgement.reasons if reason.get("kind") == "score"]
     scores = judgement.scores or {}

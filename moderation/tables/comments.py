@@ -266,7 +266,7 @@ class Comment(Base):
     language: Mapped[str] = mapped_column(String(20), default="")
     top_attribute: Mapped[str | None] = mapped_column(String(20))
     top_score: Mapped[float | None] = mapped_column(Float)
-    #: Sort key of the queue: see lifecycle.urgency_of.
+    #: Sort key of the queue: see opinion.urgency_of.
     urgency: Mapped[float] = mapped_column(Float, default=0.0)
     #: How much a person's answer would teach, in [0, 1].
     unsure: Mapped[float] = mapped_column(Float, default=0.0)

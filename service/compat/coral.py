@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from moderation.labels import learn
-from moderation.lifecycle import REASON_CODES
+from moderation.opinion import REASON_CODES
 from moderation.signals import Subject
 from moderation.tables import ForeignCall, Site, SiteKey
 from moderation.verdict import Reason
@@ -75,7 +75,7 @@ def moderate() -> Response:
         "moderation",
         now,
         text_hash=vault().text_hash(text.body),
-        model=found.scored.model,
+        model=found.model,
         scores={name: round(score, 6) for name, score in found.scored.scores.items()},
         answer=outcome,
     )
@@ -95,7 +95,9 @@ def _answer(outcome: str, reasons: list[Reason]) -> dict[str, Any]:
         flags.append("COMMENT_DETECTED_TOXIC")
     if any(reason.name in SPAM_REASONS for reason in reasons):
         flags.append("COMMENT_DETECTED_SPAM")
-    answer: dict[str, Any] = {"actions": [{"actionType": "FLAG", "reason": flag} for flag in flags]}
+    answer: dict[str, Any] = {}
+    if flags:
+        answer["actions"] = [{"actionType": "FLAG", "reason": flag} for flag in flags]
     if outcome == "hold":
         return {"status": "PREMOD", **answer}
     deciding = [reason for reason in reasons if reason.verdict == "reject"]

@@ -11,8 +11,8 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation import acts, dossier, jobs, queue
+from moderation.complaints import decide_appeal
 from moderation.errors import Fault, Forbidden, Invalid, Overtaken, TransitionRefused
-from moderation.lifecycle import decide_appeal
 from moderation.queue import Question
 from moderation.store import comment_of
 from moderation.tables import Comment

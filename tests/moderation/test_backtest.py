@@ -10,7 +10,7 @@ from sqlalchemy import update
 from moderation import backtest, lifecycle
 from moderation.advice import advise
 from moderation.backtest import Case, run
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.policy import ATTRIBUTES, DEFAULT, Author, Circumstances, Policy, Signal
 from moderation.share import Share
 from moderation.store import comment_of

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from moderation import erasure, lifecycle, retention, sealing
-from moderation.lifecycle import Judgement
+from moderation import complaints, erasure, lifecycle, retention, sealing
+from moderation.opinion import Judgement
 from moderation.tables import Base, Comment, Delivery, Event, Idempotency
 from tests.conftest import NOON, make_site
 
@@ -48,7 +48,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_table(database, vault, site)
     with database.writing() as session:
         comment = session.get(Comment, comment_id)
         lifecycle.edit(session, comment, body=f"Again: {WORDS}", name=None, now=LATER)
-        lifecycle.report(session, comment, text=WORDS, now=LATER)
+        complaints.report(session, comment, text=WORDS, now=LATER)
 
     with database.writing() as session:
         erased = erasure.erase_person(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from moderation import judging, lifecycle, policies
+from moderation import judging, lifecycle, opinion, policies
 from moderation.policy_schema import ATTRIBUTES
 from moderation.store import comment_of
 from moderation.tables import Comment, Fingerprint, Site
@@ -50,7 +50,7 @@ def send(session: Session, vault: Vault, site: Site, body: str, now: datetime, *
 
 def settle(
     session: Session, vault: Vault, comments: list[Comment], now: datetime, found: Found | None = None
-) -> list[lifecycle.Judgement]:
+) -> list[opinion.Judgement]:
     """One batch through the same steps as the worker's."""
     session.flush()
     for comment in comments:
@@ -64,7 +64,7 @@ def settle(
     return judgements
 
 
-def names(judgement: lifecycle.Judgement) -> set[str]:
+def names(judgement: opinion.Judgement) -> set[str]:
     return {signal["name"] for signal in judgement.signals}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from moderation import erasure, labels, learning, lifecycle
 from moderation.errors import NotFound, TransitionRefused
 from moderation.learning import KEY_SHARE, OTHERS_SHARE
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.tables import Comment, Label, Site
 from tests.conftest import NOON, make_site
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from moderation import lifecycle, store
+from moderation import complaints, lifecycle, store
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.tables import Article, Author, Comment, Decision, Delivery, Event, Report, Revision
 from tests.conftest import NOON, make_site
 
@@ -75,9 +75,8 @@ def test_an_identity_counts_only_when_the_site_vouches_for_it(session, site, vau
 def test_the_same_external_id_is_received_once(session, site, vault):
     receive(session, site, vault, external_id="c-1")
 
-    with pytest.raises(AlreadyReceived):
-        with session.begin_nested():
-            receive(session, site, vault, external_id="c-1")
+    with pytest.raises(AlreadyReceived), session.begin_nested():
+        receive(session, site, vault, external_id="c-1")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +232,7 @@ def test_withdrawing_takes_it_down_and_twice_is_no_fault(session, comment):
 def test_one_reader_counts_once_and_the_decision_answers_the_report(session, comment):
     _, after = judged(session, comment, "approve")
     for _ in range(2):
-        lifecycle.report(session, after, reason="ABUSIVE", reporter_hash="r1", now=LATER)
+        complaints.report(session, after, reason="ABUSIVE", reporter_hash="r1", now=LATER)
     assert after.open_reports == 1
 
     lifecycle.decide(session, after, action="reject", by_kind="moderator", by_id="m1", now=LATER)
@@ -245,11 +244,11 @@ def test_one_reader_counts_once_and_the_decision_answers_the_report(session, com
 def test_an_appeal_is_answered_by_someone_else(session, comment):
     _, after = judged(session, comment, "hold")
     lifecycle.decide(session, after, action="reject", by_kind="moderator", by_id="m1", now=NOON)
-    row = lifecycle.appeal(session, after, text="It was a joke.", now=LATER)
+    row = complaints.appeal(session, after, text="It was a joke.", now=LATER)
 
     with pytest.raises(TransitionRefused):
-        lifecycle.decide_appeal(session, row, after, overturn=True, by_id="m1", answer="", now=LATER)
-    lifecycle.decide_appeal(session, row, after, overturn=True, by_id="m2", answer="Right.", now=LATER)
+        complaints.decide_appeal(session, row, after, overturn=True, by_id="m1", answer="", now=LATER)
+    complaints.decide_appeal(session, row, after, overturn=True, by_id="m2", answer="Right.", now=LATER)
 
     assert (row.status, after.status) == ("overturned", "approved")
     assert events(session, after)[-2:] == ["comment.approved", "appeal.decided"]
@@ -259,10 +258,10 @@ def test_an_appeal_after_six_months_or_twice_is_refused(session, comment):
     _, after = judged(session, comment, "reject", SPAM)
 
     with pytest.raises(TransitionRefused):
-        lifecycle.appeal(session, after, text="", now=NOON + timedelta(days=200))
-    lifecycle.appeal(session, after, text="", now=LATER)
+        complaints.appeal(session, after, text="", now=NOON + timedelta(days=200))
+    complaints.appeal(session, after, text="", now=LATER)
     with pytest.raises(TransitionRefused):
-        lifecycle.appeal(session, after, text="", now=LATER)
+        complaints.appeal(session, after, text="", now=LATER)
 
 
 def test_the_authors_record_follows_every_move(session, comment):

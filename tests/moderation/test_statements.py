@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from moderation import lifecycle, statements, transparency
+from moderation import complaints, lifecycle, statements, transparency
 from moderation.errors import NotFound
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.tables import Comment
 from tests.conftest import NOON, make_site
 
@@ -101,8 +101,8 @@ def test_the_years_figures(session, site, vault):
     lifecycle.decide(
         session, held, action="reject", by_kind="moderator", by_id="m", reason_code="SPAM", now=LATER
     )
-    appeal = lifecycle.appeal(session, machine, text="", now=LATER)
-    lifecycle.decide_appeal(
+    appeal = complaints.appeal(session, machine, text="", now=LATER)
+    complaints.decide_appeal(
         session, appeal, machine, overturn=True, by_id="m", answer="", now=LATER + timedelta(hours=3)
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from moderation import lifecycle, watching
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.tables import Endpoint, Notice
 from tests.conftest import NOON, make_site
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from moderation import lifecycle
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.store import comment_of
 from moderation.tables import Comment, Decision, Idempotency
 from service.door import utcnow

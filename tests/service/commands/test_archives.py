@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from moderation import lifecycle, sealing
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.settings import Settings
 from moderation.tables import Comment, Decision
 from moderation.vault import vault_of

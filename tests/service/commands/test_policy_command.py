@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from moderation import lifecycle
-from moderation.lifecycle import Judgement
+from moderation.opinion import Judgement
 from moderation.policy_schema import ATTRIBUTES
 from moderation.settings import Settings
 from moderation.store import Database, comment_of, open_database
