@@ -33,7 +33,7 @@ sure: .venv/dev.stamp ## format, lint, types, import rules, security, tests, doc
 	$(BIN)/ruff check .
 	$(BIN)/mypy moderation models service worker
 	$(BIN)/lint-imports
-	$(BIN)/bandit -q -c pyproject.toml -r moderation models service worker examples
+	$(BIN)/bandit -q -ll -c pyproject.toml -r moderation models service worker examples
 	@bash scripts/audit.sh
 	$(MAKE) test
 	$(MAKE) docs

@@ -23,7 +23,7 @@ graceful_timeout = 20
 # Longer than a reverse proxy keeps its own idle connections would race; shorter costs a handshake.
 keepalive = 5
 # A worker's heartbeat file on a disk that stalls would get the worker killed.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # nosec B108
 # It would open a socket in the home directory, which a read-only container does not have.
 control_socket_disable = True
 accesslog = None
