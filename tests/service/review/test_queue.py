@@ -1,0 +1,169 @@
+"""Views of the queue: what is in them, in which order, page by page, at which cost."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, update
+
+from moderation import complaints, queue
+from moderation.queue import Question
+from moderation.tables import Comment
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def ids_in(page: str) -> list[str]:
+    return re.findall(r'id="row-(\w+)"', page)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("text=ferry", ["a"]),
+        ("text=100%25", ["b"]),
+        ("section=Town", ["a"]),
+        ("article=market", ["b", "c"]),
+        ("language=ar", ["c"]),
+        ("reason=threat", ["b"]),
+        ("attribute=insult&low=0.8", ["c"]),
+        ("attribute=insult&low=0.1&high=0.3", ["a"]),
+        ("domain=casino.example", ["b"]),
+        ("cluster=c9", ["a"]),
+        ("low=nonsense&high=7&order=none", ["a", "b", "c"]),
+    ],
+)
+def test_a_filter_finds_what_it_says(desk_on_both, asked, found):
+    desk = desk_on_both
+    market = {"id": "market", "title": "Market", "section": "Trade"}
+    threat = [
+        {"kind": "score", "name": "threat", "verdict": "hold", "value": 0.9, "threshold": 0.3, "text": ""}
+    ]
+    made = {
+        "a": desk.add_comment("The ferry", scores={"insult": 0.2}, cluster="c9", language="en"),
+        "b": desk.add_comment("100% sure", scores={"insult": 0.4}, article=market, reasons=threat,
+                              facts={"links": [{"url": "u", "domain": "casino.example"}]}),
+        "c": desk.add_comment("هذا", scores={"insult": 0.9}, article=market, language="ar"),
+    }  # fmt: skip
+    visitor = desk.client_of(desk.add_person())
+
+    page = visitor.get(f"/desk/held?{asked}&list=1").text
+
+    assert sorted(ids_in(page)) == sorted(made[name].id for name in found)
+
+
+@pytest.mark.parametrize("order", queue.ORDERS)
+@pytest.mark.parametrize("view", ["held", "unsure", "decided"])
+def test_pages_follow_each_other_without_gap_or_repetition(desk_on_both, view, order):
+    desk = desk_on_both
+    outcome = "approve" if view == "decided" else "hold"
+    made = {
+        desk.add_comment(f"Fool {i}", outcome=outcome, unsure=0.25 * (i % 3) + 0.1, at=NOW - timedelta(minutes=i // 2)).id
+        for i in range(23)
+    }  # fmt: skip
+    question = Question(view=view, site_ids=(desk.site.id,), person_id="me", order=order)
+
+    seen, after = [], ""
+    with desk.database.reading() as session:
+        while True:
+            page = queue.page_of(session, question, after=after, limit=5)
+            seen += [row.id for row in page.rows]
+            if not page.next_key:
+                break
+            after = page.next_key
+
+    assert len(seen) == 23
+    assert set(seen) == made
+
+
+def test_the_worst_and_most_reported_come_first_and_age_counts(desk):
+    now = datetime.now(UTC)
+    mild = desk.add_comment("mild", scores={"toxicity": 0.6}, at=now - timedelta(minutes=2))
+    threat = desk.add_comment("threat", scores={"threat": 0.9}, at=now - timedelta(minutes=1))
+    old = desk.add_comment("old", scores={"toxicity": 0.6}, at=now - timedelta(hours=30))
+    reported = desk.add_comment("reported", scores={"toxicity": 0.6}, at=now)
+    with desk.database.writing() as session:
+        row = session.get_one(Comment, reported.id)
+        for reader in "abc":
+            complaints.report(session, row, now=now, reporter_hash=reader)
+
+    page = desk.client_of(desk.add_person()).get("/desk/held?list=1").text
+
+    assert ids_in(page) == [old.id, reported.id, threat.id, mild.id]
+
+
+def test_nobody_gets_what_someone_else_has_open_until_the_lease_ends(desk_on_both):
+    desk = desk_on_both
+    comments = [desk.add_comment(f"Fool {i}") for i in range(2)]
+    ana, ben, eva = (desk.client_of(desk.add_person(name)) for name in ("Ana", "Ben", "Eva"))
+    opened = [re.search(r'data-comment="(\w+)"', who.get("/desk/held").text).group(1) for who in (ana, ben)]
+    assert sorted(opened) == sorted(c.id for c in comments)
+
+    assert "Nothing waits." in eva.get("/desk/held").text.split('id="comment"')[1]
+    with desk.database.writing() as session:
+        session.execute(update(Comment).values(opened_until=datetime.now(UTC) - timedelta(seconds=1)))
+
+    assert 'data-comment="' in eva.get("/desk/held").text
+
+
+def test_the_pulse_tells_what_left_and_what_came(desk):
+    first = desk.add_comment("First")
+    ana, ben = desk.client_of(desk.add_person("Ana")), desk.client_of(desk.add_person("Ben"))
+    ben.get("/desk/held")
+    ana.get("/desk/held")
+    ana.post(f"/desk/comments/{first.id}/decisions?view=held", {"action": "approve", "expected": "held"})
+
+    told = ben.get(f"/desk/pulse?view=held&open={first.id}&shown=1", headers={"HX-Request": "true"}).text
+    assert "Ana decided this a moment ago: approved." in told
+    assert first.id in ana.get("/desk/pulse?view=held&open=&shown=1").text
+    new = desk.add_comment("New")
+
+    assert f'id="row-{new.id}"' in ben.get("/desk/pulse?view=held&open=&shown=0").text
+
+
+def test_a_saved_filter_brings_back_the_view(desk):
+    desk.add_comment("The ferry", scores={"insult": 0.2})
+    visitor = desk.client_of(desk.add_person())
+    visitor.get("/desk/held?text=ferry")
+
+    visitor.post("/desk/filters", {"view": "held", "name": "Ferries", "text": "ferry", "order": "newest"})
+
+    page = visitor.get("/desk/held").text
+    link = (
+        re.search(r'href="(/desk/held\?[^"]+)"><span dir="auto">Ferries', page).group(1).replace("&amp;", "&")
+    )
+    assert len(ids_in(visitor.get(link).text)) == 1
+    filter_id = re.search(r"/desk/filters/(\w+)/remove", page).group(1)
+    visitor.post(f"/desk/filters/{filter_id}/remove")
+    assert "Ferries" not in visitor.get("/desk/held").text
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/desk/held", 21),
+        ("/desk/held?list=1", 9),
+        ("/desk/held?after=0.5~x", 3),
+        ("/desk/decided", 21),
+        ("/desk/pulse?view=held&shown=9", 6),
+        ("/desk/numbers", 11),
+    ],
+)
+def test_a_page_asks_the_database_a_handful_of_questions_however_much_waits(desk, path, most):
+    for i in range(12):
+        desk.add_comment(f"Fool {i}", outcome="hold" if i % 2 else "reject", cluster="c1")
+    visitor = desk.client_of(desk.add_person())
+    visitor.get(path)
+    asked = []
+
+    @event.listens_for(desk.database.engine, "before_cursor_execute")
+    def count(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    visitor.get(path)
+    event.remove(desk.database.engine, "before_cursor_execute", count)
+
+    asked = [one for one in asked if not one.startswith(("BEGIN", "COMMIT", "ROLLBACK"))]
+    assert len(asked) <= most, "\n".join(one.replace("\n", " ")[:120] for one in asked)
