@@ -120,7 +120,7 @@ def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any
 
 def _marked(text: str) -> Markup:
     """`code` in a docstring as code on the page."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # nosec B704: escaped first
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # nosec B704  # escaped first
 
 
 def _finished(app: Flask, document: dict[str, Any]) -> dict[str, Any]:
