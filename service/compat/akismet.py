@@ -147,8 +147,10 @@ def _opinion(given: Form, caller: Caller, call: audit.Call, now: datetime) -> tu
         article=given.get("permalink")[:255],
     )
     found = scoring.judged(caller.site, subject_text, subject, now)
-    call.model = found.scored.model
+    call.model = found.model
     call.scores = {name: round(score, 6) for name, score in found.scored.scores.items()}
+    if found.verdict.outcome == "approve":
+        return False, False  # a rule, or the site's own model, lets through what the scores alone would hold
     verdicts = {r.verdict for r in found.verdict.reasons if r.name in SPAM_REASONS and r.verdict != "note"}
     line = found.policy.thresholds.get("spam")
     discards = line is not None and found.scored.scores["spam"] >= line.reject_at

@@ -34,7 +34,7 @@ OURS = {
 }
 #: The fast tier alone, as Perspective's TOXICITY_FAST was its smaller model.
 FAST = "TOXICITY_FAST"
-#: The greatest chance of anything that the site's own policy has a line for.
+#: What the site's own model says; without one, the greatest chance of what its policy has a line for.
 REJECT = "LIKELY_TO_REJECT"
 NAMES = (*OURS, FAST, REJECT)
 
@@ -65,16 +65,19 @@ def label_of(name: str) -> str | None:
     return "likely_to_reject" if name == REJECT else OURS.get(name)
 
 
-def value_of(name: str, scored: Scored, fast: Scored | None, policy: Policy) -> float:
+def value_of(
+    name: str, scored: Scored, fast: Scored | None, policy: Policy, likely: float | None = None
+) -> float:
     """One attribute of one text, in [0, 1] on Perspective's scale.
 
     :param fast: the same text by the fast tier alone, where FAST was asked for.
+    :param likely: the chance of a rejection by the site's own model; None without one.
     """
     name = plain(name)
     if name == FAST:
         return to_perspective((fast or scored).scores["toxicity"])
     if name == REJECT:
-        return likely_to_reject(scored.scores, policy)
+        return likely_to_reject(scored.scores, policy) if likely is None else likely
     attribute = OURS[name]
     score = scored.scores[attribute]
     # no public fractions of raters exist for spam: our probability is given as it is

@@ -136,6 +136,8 @@ def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]
     _check_languages(asked, scored)
     policy = scoring.house_of(caller.site, now).policy
     fast = scoring.scores_of([subject], deep=False)[0] if attributes.FAST in names else None
+    learned = scoring.learned_of(caller.site, subject.body, scored) if attributes.REJECT in names else None
+    likely = None if learned is None else learned.likely
     parts = sentences_of(scoring.readable(asked.text)) if asked.spans else []
     by_part = (
         scoring.scores_of([scoring.text_of(part.text, language=language) for part in parts], deep=False)
@@ -145,7 +147,7 @@ def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]
     whole = units_in(asked.text)
     scores: dict[str, Any] = {}
     for name, least in asked.wanted.items():
-        value = attributes.value_of(name, scored, fast, policy)
+        value = attributes.value_of(name, scored, fast, policy, likely)
         if value < least:
             continue
         spans = [

@@ -11,9 +11,11 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -24,11 +26,12 @@ from moderation.logs import log_of
 from moderation.policy import Policy, judge
 from moderation.signals import NO_HISTORY, Subject, circumstances_of, find
 from moderation.tables import Site
-from moderation.verdict import Verdict
-from service.door import database
+from moderation.verdict import Learned, Verdict
+from service.door import database, settings
 
 if TYPE_CHECKING:
     from models.scorer import Scored, Scorer, Text
+    from models.site_model import SiteModel
 
 #: Of a longer text the beginning and the end are read: scoring must end within the caller's patience.
 LONGEST_READ = 20_000
@@ -153,13 +156,39 @@ def _read_house(site_id: str, now: datetime) -> House:
     return House(policy, policy_id, matcher, time.monotonic() + CACHE_SECONDS)
 
 
+def learned_of(site: Site, body: str, found: Scored) -> Learned | None:
+    """What the site's own model says of a text that was scored; None where the site has none."""
+    model = _site_model(settings().data_dir / "models" / site.champion) if site.champion else None
+    if model is None:
+        return None
+    own = model.likely(body, found.fast, found.deep, found.facts)
+    return Learned(own.likely, own.approve_below, own.reject_above, own.hold_above, own.version)
+
+
+@lru_cache(maxsize=64)
+def _site_model(folder: Path) -> SiteModel | None:
+    """A new model is another folder, so nothing is ever reloaded; one that was changed says nothing."""
+    from models.artifact import ArtifactRefused
+    from models.site_model import SiteModel
+
+    try:
+        return SiteModel.load(folder)
+    except ArtifactRefused as refused:
+        log_of(__name__).error("site_model_refused", version=folder.name, reason=str(refused))
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One text with its scores and what the site's policy says."""
+    """One text with its scores and what the site's policy says.
+
+    :param model: everything that spoke, e.g. ``2026.11.1+daily-line.3``.
+    """
 
     scored: Scored
     verdict: Verdict
     policy: Policy
+    model: str
 
 
 def judged(site: Site, text: Text, subject: Subject, now: datetime) -> Judged:
@@ -178,7 +207,11 @@ def judged(site: Site, text: Text, subject: Subject, now: datetime) -> Judged:
         language=found.language,
         language_supported=found.language_supported,
     )
-    return Judged(found, judge(found.scores, policy, signals, circumstances), policy)
+    learned = learned_of(site, text.body, found)
+    verdict = judge(found.scores, policy, signals, replace(circumstances, learned=learned))
+    return Judged(
+        found, verdict, policy, found.model if learned is None else f"{found.model}+{learned.version}"
+    )
 
 
 class _Words(HTMLParser):

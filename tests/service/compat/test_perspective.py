@@ -10,9 +10,12 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from models.site_model import train
 from moderation.keys import issue_key
-from moderation.tables import ForeignCall, Label, Usage
+from moderation.tables import ForeignCall, Label, Site, Usage
+from service.door import door_of
 from tests.conftest import NOON
+from tests.models.test_site_model import newsroom
 
 from .conftest import HAM, RUDE, Server
 
@@ -69,6 +72,20 @@ def test_every_attribute_that_we_model_answers(server):
     assert set(answer["attributeScores"]) == set(names)
     assert all(0.0 <= summary(answer, name) <= 1.0 for name in names)
     assert summary(answer, "PROFANITY") == summary(answer, "OBSCENE")
+
+
+def test_a_site_with_a_model_of_its_own_gets_its_word(server):
+    keys = server.another_site("own-model")
+    own = train(newsroom(300), version="own-1", base="any")
+    own.save(door_of(server.app).settings.data_dir / "models")
+    with server.database.writing() as session:
+        session.get(Site, keys["id"]).champion = "own-1"
+    asked = {"comment": {"text": f"{HAM} The ferry!"}, "requestedAttributes": {"LIKELY_TO_REJECT": {}}}
+
+    with_own = post(server, asked, params={"key": keys["site"]}).json()
+    without = post(server, asked).json()
+
+    assert summary(with_own, "LIKELY_TO_REJECT") != summary(without, "LIKELY_TO_REJECT")
 
 
 def test_scores_below_the_threshold_are_left_out(server):
