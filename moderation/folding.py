@@ -26,6 +26,9 @@ _MEASURE = re.compile(r"\W*\d+[^\W\d_]{1,3}\W*")
 _SPACED = re.compile(r"(?<![^\W_])([^\W_](?:[ .\-_*·,/\\]{1,2}[^\W_]){2,})(?![^\W_])")
 _SEPARATORS = re.compile(r"[ .\-_*·,/\\]")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 _RUN = re.compile(r"(.)\1{2,}")
 _SPACE = re.compile(r"\s+")
 _TOKEN = re.compile(r"[^\W_]+")
@@ -101,11 +104,7 @@ def tokens(folded: str) -> list[str]:
 
 def is_spaced(text: str) -> bool:
     """Whether spaces stand between its words; Chinese, Japanese, Thai, Lao, Khmer and Burmese have none."""
-    return not any(
-        0x0E00 <= code <= 0x0EFF or 0x1000 <= code <= 0x109F or 0x1780 <= code <= 0x17FF
-        or 0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or code >= 0x20000
-        for code in map(ord, text)
-    )  # fmt: skip
+    return text.isascii() or _UNSPACED.search(text) is None
 
 
 def canonical(text: str) -> list[str]:

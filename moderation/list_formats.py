@@ -22,10 +22,13 @@ _COLUMNS = (
 )
 _COLUMN_KINDS = {"domain": "domain", "host": "domain", "email": "email", "ip": "ip", "cidr": "ip"}
 _V6 = r"[0-9a-f]{0,4}:[0-9a-f:]*:[0-9a-f:]*(?:/\d+)?"
-_LOOKS = (
-    ("ip", rf"\[?(?:\d{{1,3}}\.){{2,3}}(?:\d{{1,3}}|\*)?(?:/\d{{1,2}})?\]?|{_V6}"),
-    ("email", r"[^\s@]*@[^\s@]+\.[^\s@]+"),
-    ("domain", r"(?:https?://)?(?:\*?\.)?(?:[\w-]+\.)+[a-z]{2,24}(?:/\S*)?"),
+_LOOKS = tuple(
+    (kind, re.compile(look, re.IGNORECASE))
+    for kind, look in (
+        ("ip", rf"\[?(?:\d{{1,3}}\.){{2,3}}(?:\d{{1,3}}|\*)?(?:/\d{{1,2}})?\]?|{_V6}"),
+        ("email", r"[^\s@]*@[^\s@]+\.[^\s@]+"),
+        ("domain", r"(?:https?://)?(?:\*?\.)?(?:[\w-]+\.)+[a-z]{2,24}(?:/\S*)?"),
+    )
 )
 # Coral's settings are one JSON document: read whole, so with an end
 _MOST_JSON = 20_000_000
@@ -124,7 +127,7 @@ def _guess_kind(sample: list[str]) -> str:
 def _kind_of(text: str) -> str:
     """The kind of one entry by its look."""
     for kind, look in _LOOKS:
-        if re.fullmatch(look, text, re.IGNORECASE):
+        if look.fullmatch(text):
             return kind
     return "word"
 

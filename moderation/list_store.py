@@ -56,16 +56,16 @@ def add(
     :return: how many were new.
     :raises ValueError: for a word or pattern on the list of what is allowed.
     """
-    added = 0
     left = iter(entries)
+    before = _count(session, site_id)
     while chunk := list(islice(left, CHUNK)):
         for entry in chunk:
             if entry.list == "allowed" and entry.kind not in ALLOWED_KINDS:
                 raise ValueError(f"only {', '.join(ALLOWED_KINDS)} can be allowed, not a {entry.kind}")
-        new = session.execute(
-            upsert(session, ListEntry)
-            .on_conflict_do_nothing(index_elements=["site_id", "list", "kind", "pattern"])
-            .returning(ListEntry.id),
+        session.connection().execute(
+            upsert(session, ListEntry.__table__).on_conflict_do_nothing(
+                index_elements=["site_id", "list", "kind", "pattern"]
+            ),
             [
                 {
                     "id": new_id(),
@@ -81,8 +81,12 @@ def add(
                 for entry in chunk
             ],
         )
-        added += len(new.all())
-    return added
+    # counted, for the drivers do not agree on what an INSERT of many rows left out
+    return _count(session, site_id) - before
+
+
+def _count(session: Session, site_id: str) -> int:
+    return session.scalar(select(func.count()).where(ListEntry.site_id == site_id)) or 0
 
 
 def changed(session: Session, site_id: str) -> None:

@@ -28,6 +28,8 @@ MOST_PATTERNS = 50_000
 LONGEST_ENTRY = 500
 _LONGEST_PHRASE = 8
 _DOMAIN = re.compile(r"^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
+_AFTER_HOST = re.compile(r"[/?#:]")
 _HASHED = re.compile(r"^#[0-9a-f]{64}$")
 
 
@@ -126,8 +128,8 @@ def ascii_host(host: str) -> str:
 
 
 def _cleaned_domain(pattern: str) -> str:
-    host = re.sub(r"^[a-z][a-z0-9+.-]*://", "", pattern.lower())
-    host = re.split(r"[/?#:]", host, maxsplit=1)[0].removeprefix("*.").removeprefix("*")
+    host = _SCHEME.sub("", pattern.lower())
+    host = _AFTER_HOST.split(host, maxsplit=1)[0].removeprefix("*.").removeprefix("*")
     is_ending = host.startswith(".") and "." not in host.strip(".")
     name = ascii_host(host)
     if is_ending and re.fullmatch(r"[a-z]{2,63}|xn--[a-z0-9-]{2,59}", name):
