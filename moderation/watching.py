@@ -6,12 +6,14 @@ operator set that up (``BTL_NOTIFY_URLS``). It never quotes a comment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from moderation import drift
+from moderation.drift import Drift
 from moderation.tables import Comment, Endpoint, Notice, Site, new_id
 
 #: What a site can change by ``options["notices"]``.
@@ -19,11 +21,13 @@ HELD_COMMENTS = 200
 HELD_HOURS = 24
 UNJUDGED_MINUTES = 5
 FAILING_HOURS = 6
+NO_DRIFT: Mapping[str, Drift] = {}
 
 
-def watch(session: Session, *, now: datetime) -> list[Notice]:
+def watch(session: Session, *, now: datetime, drifts: Mapping[str, Drift] = NO_DRIFT) -> list[Notice]:
     """Look at every site and note what is new; what is noted already is not noted again.
 
+    :param drifts: site id -> what was measured before this transaction, which locks the rows it writes.
     :return: the notices that were added.
     """
     open_kinds = {
@@ -44,8 +48,22 @@ def watch(session: Session, *, now: datetime) -> list[Notice]:
         minutes = int((now - waiting).total_seconds() / 60)
         text = f"Comments wait for the machine since {minutes} minutes: is the scoring worker running?"
         added.append(Notice(id=new_id(), site_id=None, kind="unjudged", text=text, created_at=now))
+    for site_id, found in drifts.items():
+        for kind, text in drift.keep(session, site_id, found, now=now):
+            if not _is_noted(session, site_id, kind, now - drift.QUIET):
+                added.append(Notice(id=new_id(), site_id=site_id, kind=kind, text=text, created_at=now))
     session.add_all(added)
     return added
+
+
+def _is_noted(session: Session, site_id: str, kind: str, since: datetime) -> bool:
+    """Whether it stands at the desk or was put away lately: a drift lasts, one word about it is enough."""
+    noted = select(Notice.id).where(
+        Notice.site_id == site_id,
+        Notice.kind == kind,
+        Notice.dismissed_at.is_(None) | (Notice.created_at > since),
+    )
+    return session.scalar(noted.limit(1)) is not None
 
 
 def unsent(session: Session, *, limit: int = 20) -> Sequence[Notice]:

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy import func, select, text
 
+from moderation.drift import kept_of
 from moderation.migrations import current, newest
-from moderation.tables import Comment, Delivery, Heartbeat
+from moderation.tables import Comment, Delivery, Heartbeat, Site
 from service import auth
 from service.auth import OPEN
 from service.door import database, settings, utcnow
@@ -117,6 +118,7 @@ def _stock() -> Iterator[str]:
         held = session.scalar(select(func.count()).where(Comment.status == "held"))
         due = session.scalar(select(func.count()).where(Delivery.status == "due", Delivery.due_at <= now))
         beats = session.execute(select(Heartbeat.part, Heartbeat.at)).all()
+        drifts = [(site.slug, kept_of(site)) for site in session.scalars(select(Site))]
     oldest = (now - waiting[1]).total_seconds() if waiting[1] else 0.0
     yield from _gauge("btl_comments_unjudged", "Comments that wait for the machine", waiting[0])
     yield from _gauge("btl_oldest_unjudged_seconds", "Age of the oldest of them", round(oldest, 3))
@@ -126,6 +128,23 @@ def _stock() -> Iterator[str]:
     yield f"# HELP {name} Seconds since a part last worked\n# TYPE {name} gauge\n"
     for part, at in beats:
         yield f'{name}{{part="{part}"}} {(now - at).total_seconds():.3f}\n'
+    yield from _drift(drifts)
+
+
+def _drift(drifts: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    """What the watch found at its last look, once an hour (moderation.drift)."""
+    name = "btl_score_drift"
+    yield f"# HELP {name} Population stability index of a week's scores against the four before\n"
+    yield f"# TYPE {name} gauge\n"
+    for slug, kept in drifts:
+        for attribute, index in kept.get("index", {}).items():
+            yield f'{name}{{site="{slug}",attribute="{attribute}"}} {index}\n'
+    name = "btl_overturned_share"
+    yield f"# HELP {name} Share of the machine's decisions of the last week that people reversed\n"
+    yield f"# TYPE {name} gauge\n"
+    for slug, kept in drifts:
+        if kept.get("overturned") is not None:
+            yield f'{name}{{site="{slug}"}} {kept["overturned"]}\n'
 
 
 def _gauge(name: str, says: str, value: Any) -> Iterator[str]:

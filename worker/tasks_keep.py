@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from moderation import erasure, jobs, retention, sealing, watching
+from moderation import drift, erasure, jobs, retention, sealing, watching
 from moderation.logs import log_of
 from worker import parts
 from worker.celery import app, settings
@@ -47,8 +47,12 @@ def retain() -> None:
 @app.task(name=jobs.WATCH)
 def watch() -> None:
     """Note what people should know, and send it where the operator wants it."""
+    now = datetime.now(UTC)
+    # Measured before the writing transaction: on SQLite that one would keep everybody else waiting.
+    with parts.database().reading() as session:
+        drifts = {one: drift.drift_of(session, one, now=now) for one in drift.due(session, now=now)}
     with parts.database().writing() as session:
-        added = watching.watch(session, now=datetime.now(UTC))
+        added = watching.watch(session, now=now, drifts=drifts)
         kinds = [notice.kind for notice in added]
     if kinds:
         log.warning("noticed", kinds=kinds)
