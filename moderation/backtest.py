@@ -17,9 +17,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from moderation.policy import Policy, judge, outcome_of
+from moderation.policy_schema import LIKELY
 from moderation.share import Share
 from moderation.tables import Comment, Decision
-from moderation.verdict import Author, Circumstances, Scores, Signal
+from moderation.verdict import Author, Circumstances, Learned, Scores, Signal
 
 #: Comments read and judged between two words about progress.
 CHUNK = 2_000
@@ -251,7 +252,7 @@ def _stored(session: Session, asked: Sequence[Any], said: Mapping[str, str]) -> 
         around = around or {}
         yield Case(
             id=id_,
-            scores=scores,
+            scores={name: score for name, score in scores.items() if name != LIKELY},
             signals=[
                 Signal(one["name"], one.get("evidence", {}), one.get("weight", 0.0)) for one in signals or ()
             ],
@@ -266,6 +267,7 @@ def _stored(session: Session, asked: Sequence[Any], said: Mapping[str, str]) -> 
                 seconds_since_last=around.get("seconds_since_last"),
                 article_reports=around.get("article_reports", 0),
                 article_rejections=around.get("article_rejections", 0),
+                learned=Learned(**around["learned"]) if "learned" in around else None,
             ),
             before=verdict or "",
             person=said.get(id_, ""),
@@ -280,6 +282,8 @@ def around_of(circumstances: Circumstances) -> dict[str, Any]:
     for name in ("seconds_since_last", "article_reports", "article_rejections"):
         if value := getattr(circumstances, name):
             kept[name] = value
+    if circumstances.learned is not None:
+        kept["learned"] = asdict(circumstances.learned)
     return kept
 
 

@@ -24,7 +24,7 @@ RULES = {"policy.read_policy": "read", "policy.save_policy": "manage", "policy.t
 YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 #: More than this takes longer than a request should: `btl policy backtest` does it with a progress bar.
 MOST_BACKTESTED = 100_000
-_DOCUMENT: dict[str, Any] = {"type": "object", "description": "A policy document, see docs/policies.md"}
+_DOCUMENT: dict[str, Any] = {"type": "object", "description": "A policy document, see docs/policy.md"}
 _BODY = {
     "required": True,
     "content": {

@@ -15,6 +15,7 @@ from moderation.policy import ATTRIBUTES, DEFAULT, Author, Circumstances, Policy
 from moderation.share import Share
 from moderation.store import comment_of
 from moderation.tables import Comment
+from moderation.verdict import Learned
 from tests.conftest import NOON, make_site
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -136,7 +137,7 @@ def test_what_was_judged_is_judged_again_as_it_stood(session, vault):
     at = Circumstances(
         now=NOON, section="sport", article="a1", article_published_at=NOON - timedelta(days=2), language="sw",
         language_supported=False, author=Author(verified=True, approved=7, reputation=2.5), seconds_since_last=12.0,
-        article_reports=4,
+        article_reports=4, learned=Learned(0.7, 0.1, 0.9, 0.8, "site-1"),
     )  # fmt: skip
     scores = dict.fromkeys(ATTRIBUTES, 0.2)
     comments = [_settled(session, vault, site, at, scores, outcome) for outcome in ("hold", "approve")]

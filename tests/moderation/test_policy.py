@@ -22,6 +22,7 @@ from moderation.policy import (
     judge,
     outcome_of,
 )
+from moderation.verdict import Learned
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)  # a Saturday
 CLEAN = dict.fromkeys(ATTRIBUTES, 0.01)
@@ -317,11 +318,14 @@ def test_a_line_may_be_taken_away():
     fired=st.lists(st.sampled_from(sorted(SIGNALS)), max_size=4, unique=True),
     preset=st.sampled_from(sorted(PRESETS)),
     supported=st.booleans(),
+    learned=st.one_of(
+        st.none(), st.builds(Learned, st.floats(0, 1), st.just(0.3), st.just(0.7), st.just(0.5))
+    ),
 )
-def test_the_short_way_gives_the_same_outcome(given_scores, fired, preset, supported):
+def test_the_short_way_gives_the_same_outcome(given_scores, fired, preset, supported, learned):
     ours = Policy.from_document({"preset": preset, "rules": policy(RULES).document["rules"]})
     found = [Signal(name, {"count": 5}) for name in fired]
-    at = Circumstances(now=NIGHT, language_supported=supported)
+    at = Circumstances(now=NIGHT, language_supported=supported, learned=learned)
 
     assert outcome_of(given_scores, ours, found, at) == judge(given_scores, ours, found, at).outcome
 
