@@ -93,7 +93,7 @@ class CommentIn(In):
 
 class BatchIn(In):
     comments = fields.List(
-        fields.Raw(metadata={"description": "As for POST /v1/comments."}),
+        fields.Raw(allow_none=True, metadata={"description": "As for POST /v1/comments."}),
         required=True,
         validate=validate.Length(1, 500, error="Needs 1 to 500 comments."),
     )

@@ -35,6 +35,7 @@ class ReasonOut(Out):
     verdict = fields.String()
     value = fields.Raw(allow_none=True)
     threshold = fields.Raw(allow_none=True)
+    weight = fields.Float(allow_none=True)
     text = fields.String()
 
 

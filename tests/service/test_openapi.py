@@ -1,0 +1,107 @@
+"""The description is true: random requests made from it find no surprise, and people can read it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from moderation.tables import Site
+from service.openapi import document_of
+from tests.service.conftest import make_caller
+
+#: A few for every run; `make fuzz` sets thousands.
+EXAMPLES = int(os.environ.get("BTL_FUZZ_EXAMPLES", "12"))
+#: The first is asked for every route and every scope in test_auth.py. The second expects that whatever fits
+#: the schema is taken; that a body has something to read in it, or an address is public, no schema can say.
+NOT_ASKED = [ignored_auth, positive_data_acceptance]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_surprises(app, mode):
+    """No 5xx, no status, field or type that the description does not know, no faulty request taken."""
+    caller = make_caller(app)
+    with caller.database.writing() as session:
+        session.get_one(Site, caller.site_id).options = {"limits": {"per_key": 10**9, "per_email": 10**9}}
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    found = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize="BTL_FUZZ_EXAMPLES" not in os.environ,
+            phases=[Phase.generate],
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case):
+            for place in (case.query, case.headers):
+                for name in ("wait", "Prefer"):  # nobody decides here
+                    if place:
+                        place.pop(name, None)
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {caller.key}"}, excluded_checks=NOT_ASKED
+            )
+
+        try:
+            ask()
+        except Unsatisfiable:
+            assert mode is GenerationMode.NEGATIVE  # a call without any field has no wrong form
+        except (FailureGroup, BaseExceptionGroup, AssertionError) as failure:
+            found.append(f"{operation.label}: {failure}")
+    assert not found, "\n\n".join(found)
+
+
+def test_every_call_is_described_with_its_scope(app):
+    document = document_of(app)
+    described = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    served = {
+        (method, re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/v1/") and not rule.rule.startswith("/v1/moderations")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    assert served <= described
+    assert document["openapi"] == "3.1.0"
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method != "parameters":
+                assert operation["summary"], (method, path)
+                assert operation["x-scope"], (method, path)
+                assert operation["responses"]["4XX"]["$ref"].endswith("/Problem")
+
+
+def test_the_page_for_people_is_whole_and_asks_nobody_else(app):
+    client = app.test_client()
+
+    page = client.get("/docs")
+
+    assert page.status_code == 200
+    for operations in document_of(app)["paths"].values():
+        for method, operation in operations.items():
+            if method != "parameters":
+                assert f'id="{operation["operationId"]}"' in page.text
+    assert "<script" not in page.text
+    assert " style=" not in page.text
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert all(address.startswith(("/", "#")) for address in addresses)
+    for address in addresses:
+        if address.startswith("/"):
+            with client.get(address) as answer:
+                assert answer.status_code == 200
