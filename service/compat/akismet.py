@@ -12,6 +12,7 @@ from datetime import datetime
 
 from flask import Blueprint, Response, g
 
+from moderation.intake import clean, is_blank
 from moderation.labels import learn
 from moderation.signals import Subject
 from moderation.tables import ForeignCall
@@ -201,7 +202,7 @@ def _feedback(operation: str, value: float) -> Response:
             ours = earlier is not None and earlier.site_id == caller.site.id
             comment_id = earlier.comment_id if earlier is not None and ours else None
             # a name alone teaches nothing, and what we never saw cannot be learned from
-            if comment_id is not None or body.strip():
+            if comment_id is not None or not is_blank(clean(body)[0]):
                 learn(
                     session,
                     vault(),
@@ -276,11 +277,11 @@ def _require(given: Form, *names: str) -> None:
 
 def text_hash_of(given: Form) -> str:
     content = given.raw("comment_content")
-    return vault().text_hash(scoring.readable(content)) if content.strip() else ""
+    return vault().text_hash(content) if content.strip() else ""
 
 
 def _email_hash(given: Form) -> str | None:
-    email = scoring.readable(given.get("comment_author_email"))
+    email = given.get("comment_author_email")
     return vault().email_hash(email) if email else None
 
 

@@ -14,9 +14,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import request
 
+from service.compat.scoring import readable
+
 #: Clients send every server variable they have: many, but not without end.
 MOST_FIELDS = 2_000
 _KEY = re.compile(r"[0-9a-z]{12}", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,2}")
 _CONTEXT = re.compile(r"comment_context(\[\d*\])?")
 
 
@@ -65,8 +68,8 @@ class Form:
     @property
     def language(self) -> str:
         """The first of ``blog_lang``, as a language tag; "" without one."""
-        first = re.split(r"[,;\s]+", self.get("blog_lang"))[0]
-        return first.replace("_", "-")[:20]
+        first = re.split(r"[,;\s]+", self.get("blog_lang"))[0].replace("_", "-")
+        return first if _LANGUAGE.fullmatch(first) else ""
 
 
 def form() -> Form:
@@ -123,6 +126,7 @@ def _gathered(pairs: Iterable[tuple[str, str]]) -> Form:
     fields: dict[str, str] = {}
     context = []
     for name, value in pairs:
+        value = readable(value).replace("\x00", "")  # no database takes either, and no reader sees them
         if _CONTEXT.fullmatch(name):
             context.append(value)
         else:

@@ -11,7 +11,7 @@ import atexit
 import threading
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,8 @@ from flask import current_app
 from prometheus_client import Counter
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from moderation.logs import log_of
@@ -87,21 +89,41 @@ class Audit:
             self._asked = False
 
     def write(self) -> None:
-        """Write all that waits, a batch in a transaction; what fails waits for the next call."""
+        """Write all that waits, a batch in a transaction.
+
+        With the database away everything waits for the next call. A single row that it will not take is
+        dropped, or it would hold up all others for ever.
+        """
         self._asked = False
         while batch := self._take():
             try:
-                with self._database.writing() as session:
-                    session.add_all(_row_of(call) for call in batch)
-                    count(session, batch)
-            except Exception as error:
+                self._put(batch)
+            except (OperationalError, InterfaceError, PoolTimeout) as error:
                 log_of(__name__).warning("audit_not_written", error=type(error).__name__, calls=len(batch))
-                with self._lock:
-                    room = MOST_WAITING - len(self._waiting)
-                    LOST.inc(max(0, len(batch) - room))
-                    if room:
-                        self._waiting.extendleft(reversed(batch[-room:]))
+                self._wait_again(batch)
                 return
+            except Exception as error:
+                log_of(__name__).warning("audit_refused", error=type(error).__name__, calls=len(batch))
+                for call in batch:
+                    self._put_alone(call)
+
+    def _put(self, batch: Sequence[Call]) -> None:
+        with self._database.writing() as session:
+            session.add_all(_row_of(call) for call in batch)
+            count(session, batch)
+
+    def _put_alone(self, call: Call) -> None:
+        try:
+            self._put([call])
+        except Exception:
+            LOST.inc()
+
+    def _wait_again(self, batch: Sequence[Call]) -> None:
+        with self._lock:
+            room = MOST_WAITING - len(self._waiting)
+            LOST.inc(max(0, len(batch) - room))
+            if room:
+                self._waiting.extendleft(reversed(batch[-room:]))
 
     def _take(self) -> list[Call]:
         with self._lock:

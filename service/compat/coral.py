@@ -21,6 +21,7 @@ from flask import Blueprint, Response, current_app, g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.intake import is_blank
 from moderation.labels import learn
 from moderation.opinion import REASON_CODES
 from moderation.signals import Subject
@@ -62,7 +63,7 @@ def moderate() -> Response:
     if not isinstance(body, str) and body is not None:
         raise NotAnswered(400, "INVALID_REQUEST", "comment.body must be a string.")
     words = scoring.words_of(body or "")
-    if author.get("role") in _TRUSTED or not words.strip():
+    if _word(author, "role") in _TRUSTED or is_blank(words):
         return _no_opinion()
     story_id, author_id = _word(story, "id"), _word(author, "id")
     text = scoring.text_of(words, language=caller.site.language)
@@ -119,13 +120,13 @@ def receive_event() -> Response:
     now = utcnow()
     quota.spend(caller, now)
     document = _document()
-    kind, data = document.get("type"), _object(document, "data")
+    kind, data = _word(document, "type"), _object(document, "data")
     if kind in ("COMMENT_ENTERED_MODERATION_QUEUE", "COMMENT_LEFT_MODERATION_QUEUE"):
         with database().writing() as session:
             met = _meet(session, caller.site, data, now)
-            status = data.get("status")
-            if met is not None and kind == "COMMENT_LEFT_MODERATION_QUEUE" and status in _VALUES:
-                _learn(session, caller, met, _VALUES[str(status)], now)
+            value = _VALUES.get(_word(data, "status"))
+            if met is not None and value is not None and kind == "COMMENT_LEFT_MODERATION_QUEUE":
+                _learn(session, caller, met, value, now)
     return _no_opinion()
 
 

@@ -11,9 +11,9 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from moderation import jobs, lifecycle
+from moderation.intake import clean, is_blank
 from service.auth import Caller
 from service.compat.akismet_form import Form
-from service.compat.scoring import readable
 from service.door import database, nudge, vault
 
 #: What the caller is told to wait; WordPress asks again after this, and decides for itself after twice that.
@@ -31,7 +31,7 @@ def defer(given: Form, caller: Caller, guid: str, *, body: str, now: datetime) -
     address = given.get("callback")
     if urlsplit(address).scheme not in ("http", "https") or len(address) > 2000:
         return None
-    if not body.strip() or len(body) > LONGEST_KEPT:
+    if is_blank(clean(body)[0]) or len(body) > LONGEST_KEPT:
         return None
     # the key stands in the call back, so it must be readable then; nowhere else is it kept
     proof = next(key for key in given.keys)
@@ -47,7 +47,7 @@ def defer(given: Form, caller: Caller, guid: str, *, body: str, now: datetime) -
             now=now,
             name=_line(given, "comment_author", 200),
             email=_line(given, "comment_author_email", 320),
-            body=readable(body),
+            body=body,
             external_id=f"akismet-{guid}",
             article={"id": _line(given, "permalink", 255), "url": _line(given, "permalink", 2000)},
             author={"url": _line(given, "comment_author_url", 2000)},
@@ -63,7 +63,7 @@ def defer(given: Form, caller: Caller, guid: str, *, body: str, now: datetime) -
 
 
 def _line(given: Form, name: str, most: int) -> str:
-    return readable(given.get(name)).replace("\x00", "")[:most]
+    return given.get(name)[:most]
 
 
 def _address(text: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from moderation.intake import is_blank
 from moderation.labels import learn
 from moderation.tables import Site
 from service.auth import Caller, caller_of
@@ -70,6 +71,8 @@ def suggest() -> Response:
     languages = _languages(document)
     now = utcnow()
     words = scoring.words_of(text) if is_html else text
+    if is_blank(words):
+        raise NotAnswered("Comment must be non-empty.", "COMMENT_EMPTY")
     with database().writing() as session:
         for attribute, value in said.items():
             learn(
@@ -126,7 +129,7 @@ def let_a_page_read(response: Response) -> Response:
 def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]:
     now = utcnow()
     words = scoring.words_of(asked.text) if asked.is_html else asked.text
-    if not words.strip():
+    if is_blank(words):
         raise NotAnswered("Comment must be non-empty.", "COMMENT_EMPTY")
     language = asked.languages[0] if asked.languages else _usual(caller.site)
     subject = scoring.text_of(words, language=language)
@@ -281,7 +284,7 @@ def _comment(document: Mapping[str, Any]) -> tuple[str, bool]:
     kind = _of_kind(comment, "type", str, "comment.type") or "PLAIN_TEXT"
     if kind not in ("PLAIN_TEXT", "HTML", "TEXT_TYPE_UNSPECIFIED"):
         raise NotAnswered(f"Invalid value at 'comment.type' (TextType), \"{kind[:40]}\"", "")
-    if not text.strip():
+    if is_blank(text):
         raise NotAnswered("Comment must be non-empty.", "COMMENT_EMPTY")
     if len(text.encode("utf-8", "replace")) > LONGEST_TEXT:
         raise NotAnswered("Comment text too long.", "COMMENT_TOO_LONG")

@@ -294,6 +294,10 @@ def test_an_unclear_verdict_waits_for_a_person_when_the_caller_can_be_called_bac
     [
         (b"\xff\xfe=\xff&comment_content=\xff\xfe", "application/x-www-form-urlencoded"),
         (b"comment_content=%ff%fe%00", "application/x-www-form-urlencoded; charset=no-such"),
+        (
+            b"comment_content=%00&comment_author=www.shoes.com&blog_lang=%00&callback=https://a.example",
+            "application/x-www-form-urlencoded",
+        ),
         (b'{"comment_content": "\xff"}', "application/json"),
         (b"[1, 2", "application/json"),
         (b"[1, 2]", "application/json"),

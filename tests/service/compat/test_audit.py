@@ -80,6 +80,16 @@ def test_one_write_is_asked_for_while_one_is_outstanding(database, caller):
     assert calls_kept(database) == 10
 
 
+def test_a_row_that_no_database_takes_does_not_hold_up_the_others(database, caller):
+    kept = Audit(database)
+    for blog in ("a.example", "lone \ud800 surrogate", "b.example"):
+        kept.keep(call(caller, blog=blog), lambda work: True)
+
+    kept.write()
+
+    assert calls_kept(database) == 2
+
+
 def test_with_the_database_stuck_the_oldest_go_and_are_counted(database, caller, monkeypatch):
     monkeypatch.setattr(audit, "MOST_WAITING", 3)
     real, away = database.writing, threading.Event()

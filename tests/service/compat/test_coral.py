@@ -211,6 +211,18 @@ def test_what_cannot_be_read_is_refused(server, body):
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
 
 
+@pytest.mark.parametrize("odd", [{"a": 1}, [1], 7, None, "\ud800\x00"])
+def test_odd_values_in_places_of_words_are_passed_over(server, odd):
+    document = json.loads(NEW)
+    document["author"] = {"id": odd, "role": odd}
+    document["story"]["id"] = odd
+
+    judged = send(server, json.dumps(document).encode())
+    told = event(server, "COMMENT_LEFT_MODERATION_QUEUE", commentID=odd, storyID=odd, status=odd)
+
+    assert (judged.status_code, told.status_code) == (204, 204)
+
+
 def test_an_empty_comment_gets_no_opinion(server):
     assert send(server, comment("  ")).status_code == 204
 

@@ -198,6 +198,7 @@ FINE = {"comment": {"text": "fine"}}
         ({"comment": {"text": ""}, **TOXICITY}, "COMMENT_EMPTY", "Comment must be non-empty."),
         ({"comment": {"text": "<p> </p>", "type": "HTML"}, **TOXICITY}, "COMMENT_EMPTY", None),
         (TOXICITY, "COMMENT_EMPTY", None),
+        ({"comment": {"text": "\u202e\u200b"}, **TOXICITY}, "COMMENT_EMPTY", None),
         ({"comment": {"text": "é" * 10_300}, **TOXICITY}, "COMMENT_TOO_LONG", "Comment text too long."),
         (FINE, "NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes"),
         (
