@@ -39,7 +39,7 @@ sure: .venv/dev.stamp ## format, lint, types, import rules, security, tests, doc
 	$(MAKE) docs
 
 model: .venv/dev.stamp ## train the model (DATA=folder of data sets; without it on the small corpus shipped)
-	$(BIN)/python -m models.train $(if $(DATA),--data $(DATA)) $(ARGS)
+	$(BIN)/python -m models.train $(if $(DATA),--data $(DATA),--sample) $(ARGS)
 
 evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…)
 	@$(BIN)/python -m models.evaluate $(if $(DATA),--data $(DATA)) $(if $(JSON),--json) $(ARGS)
