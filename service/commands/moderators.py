@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -147,7 +148,7 @@ def _person(session: Session, email: str) -> Moderator:
 def _password(from_stdin: bool, email: str) -> str:
     if not from_stdin:
         return secrets.token_urlsafe(12)
-    chosen = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    chosen = sys.stdin.readline().rstrip("\r\n")
     people.check_password(chosen, email)
     return chosen
 
