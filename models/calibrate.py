@@ -1,8 +1,11 @@
-"""Turn logits into probabilities, on rows that trained nothing; combine the tiers; find the cascade's bands."""
+"""Turn logits into probabilities, on rows that trained nothing; combine the tiers; find the cascade's
+bands.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +40,12 @@ def natural(frame: Frame, attribute: str) -> Array:
             weight[mine] *= weight.sum() / 2 / max(mine.sum(), 1)
     if not weight.any():
         weight = known.astype(float)
-    return weight
+    return np.asarray(weight)
 
 
 def line_through(logit: Array, target: Array, weight: Array) -> list[list[float]]:
-    """A monotone line through (logit, probability): isotonic regression over equal-weight bins, so that no two
+    """A monotone line through (logit, probability): isotonic regression over equal-weight bins, so that no
+    two
     logits share a probability and the order of comments is kept."""
     used = weight > 0
     logit, target, weight = logit[used], target[used], weight[used]
@@ -80,7 +84,7 @@ def deep_logits(frame: Frame, deep: Path, cache: Path | None) -> Array:
         digest.update(text.encode("utf-8", "replace"))
     kept = cache / f"deep-{digest.hexdigest()[:16]}.npy" if cache else None
     if kept is not None and kept.is_file():
-        return np.load(kept, allow_pickle=False)
+        return np.asarray(np.load(kept, allow_pickle=False))
     tier = DeepTier.load(deep)
     if tier is None:
         raise RuntimeError("the deep tier needs onnxruntime and tokenizers")
@@ -98,7 +102,7 @@ def deep_logits(frame: Frame, deep: Path, cache: Path | None) -> Array:
 def calibration(
     frame: Frame, logits: Array, deep: Path | None, out: Path, cache: Path | None, seed: int
 ) -> dict[str, Any]:
-    """All numbers that calibration rows decide: lines through probabilities, stacker, bands, default lines."""
+    """All that calibration rows decide: lines through probabilities, stacker, bands, default lines."""
     numbers: dict[str, Any] = {"calibration": {"fast": _lines_through(frame, logits)}, "lines": DEFAULT_LINES}
     if deep is None:
         return numbers
@@ -126,7 +130,7 @@ def _lines_through(frame: Frame, logits: Array) -> dict[str, list[list[float]]]:
 def stacker(
     frame: Frame, quick: Array, slow: Array, seed: int
 ) -> tuple[dict[str, Any], list[LogisticRegression]]:
-    """One logistic regression for each attribute over both tiers' logits of that attribute and of toxicity."""
+    """One logistic regression for each attribute over both tiers' logits of it."""
     heads = len(ATTRIBUTES)
     weights, intercept, models = np.zeros((2 * heads, heads)), np.zeros(heads), []
     for at, attribute in enumerate(ATTRIBUTES):
@@ -149,8 +153,10 @@ def stacker(
 
 
 def bands(frame: Frame, quick: Array, both: Array, lines: dict[str, Any]) -> dict[str, Any]:
-    """For each attribute: over a grid of fast logits, between which bounds (calibrated, in logits) the combined
-    score falls in 94 % of comments. Outside a line's band the deep tier cannot be expected to change a verdict."""
+    """For each attribute: over a grid of fast logits, between which bounds (calibrated, in logits) the
+    combined
+    score falls in 94 % of comments. Outside a line's band the deep tier cannot be expected to change a
+    verdict."""
     found: dict[str, Any] = {}
     for at, attribute in enumerate(ATTRIBUTES):
         weight = natural(frame, attribute) > 0
@@ -161,7 +167,7 @@ def bands(frame: Frame, quick: Array, both: Array, lines: dict[str, Any]) -> dic
             np.quantile(before, np.concatenate([np.linspace(0, 0.9, 10), np.linspace(0.92, 1.0, 9)]))
         )
         grid, low, high = [], [], []
-        for left, right in zip(edges[:-1], edges[1:], strict=True):
+        for left, right in itertools.pairwise(edges):
             mine = after[(before >= left) & (before <= right)]
             if len(mine) > 5:
                 grid.append(float((left + right) / 2))
@@ -179,7 +185,8 @@ def _keep(models: list[LogisticRegression], out: Path) -> None:
     io.dump(dict(zip(ATTRIBUTES, models, strict=True)), out / "stackers.skops")
 
 
-# Chosen on development rows at the bounds of the quality goals; models/evaluate.py prints the table they come from.
+# Chosen on development rows at the bounds of the quality goals; models/evaluate.py prints the table they
+# come from.
 DEFAULT_LINES = {
     "spam": [0.5, 0.95],
     "toxicity": [0.3, 0.9],

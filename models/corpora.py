@@ -25,7 +25,9 @@ HATE = ("identity_attack",)
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One corpus. ``ships``: its licence lets a model trained on it be shipped. ``says``: attribute -> column."""
+    """One corpus. ``ships``: its licence lets a model trained on it be shipped. ``says``: attribute ->
+    column.
+    """
 
     name: str
     licence: str
@@ -51,16 +53,19 @@ _HATE = {"identity_attack": "toxic"}
 _SPAM = {"spam": "spam"}
 
 CORPORA = (
-    Corpus("civil_comments", "CC0-1.0", "Borkan et al. 2019; Pavlopoulos et al. 2021", {"toxicity": "toxicity"},
+    Corpus("civil_comments", "CC0-1.0", "Borkan et al. 2019; Pavlopoulos et al. 2021",
+           {"toxicity": "toxicity"},
            what="comments of about 50 English news sites"),
     Corpus("jigsaw_wiki", "CC0-1.0 (labels), CC BY-SA 3.0 (text)", "cjadams et al. 2017", _JIGSAW,
            what="Wikipedia talk pages, six labels"),
     Corpus("jigsaw_wiki_stripped", "CC0-1.0 (labels), CC BY-SA 3.0 (text)", "cjadams et al. 2017", _JIGSAW,
            weight=0.5, what="the same, lower-cased and without punctuation"),
-    Corpus("wiki_cat_context", "Apache-2.0", "Pavlopoulos et al. 2020", _TOXIC, what="Wikipedia talk in context"),
+    Corpus("wiki_cat_context", "Apache-2.0", "Pavlopoulos et al. 2020", _TOXIC,
+           what="Wikipedia talk in context"),
     Corpus("paradetox", "CC0-1.0", "Logacheva et al. 2022", _TOXIC, weight=0.3,
            what="minimal pairs: an abusive sentence and its civil rewrite"),
-    Corpus("stormfront_forum", "CC BY-SA 3.0 ES", "de Gibert et al. 2018", _HATE, what="a white-supremacist forum"),
+    Corpus("stormfront_forum", "CC BY-SA 3.0 ES", "de Gibert et al. 2018", _HATE,
+           what="a white-supremacist forum"),
     Corpus("hatemoji", "CC BY 4.0", "Kirk et al. 2022", _HATE, what="hate written with emoji"),
     Corpus("davidson_twitter", "MIT", "Davidson et al. 2017", {"identity_attack": "hate"}, weight=0.3,
            what="tweets collected by a lexicon"),
@@ -87,8 +92,10 @@ CORPORA = (
     Corpus("sms_spam", "CC BY 4.0", "Almeida et al. 2011", _SPAM, what="text messages"),
     Corpus("telegram_ru_spam", "MIT", "monalenka/telegram-spam-classifier-bot", _SPAM, language="ru",
            what="Russian Telegram groups"),
-    Corpus("tgspam_samples", "MIT", "umputun/tg-spam", _SPAM, language="", what="seed lines of a Telegram bot"),
-    Corpus("tgspam_more", "MIT", "umputun/tg-spam", _SPAM, language="", what="Telegram group spam, many languages"),
+    Corpus("tgspam_samples", "MIT", "umputun/tg-spam", _SPAM, language="",
+           what="seed lines of a Telegram bot"),
+    Corpus("tgspam_more", "MIT", "umputun/tg-spam", _SPAM, language="",
+           what="Telegram group spam, many languages"),
     Corpus("ucc_globe_and_mail", "CC BY-NC-SA 4.0", "Price et al. 2020", _TOXIC, ships=False,
            what="comments of a Canadian news site"),
     Corpus("olid_twitter", "research use", "Zampieri et al. 2019", _TOXIC, ships=False, what="tweets"),
@@ -96,7 +103,8 @@ CORPORA = (
            what="insults in social commentary"),
     Corpus("toxigen_annotated", "research use", "Hartvigsen et al. 2022", _HATE, ships=False,
            what="machine-written statements about groups"),
-    Corpus("dynahate_test", "research use", "Vidgen et al. 2021", _HATE, ships=False, what="adversarial hate"),
+    Corpus("dynahate_test", "research use", "Vidgen et al. 2021", _HATE, ships=False,
+           what="adversarial hate"),
     Corpus("hateval_twitter", "research use", "Basile et al. 2019", _HATE, ships=False, what="tweets"),
     Corpus("gbv_counterspeech", "research use", "GBV counterspeech 2025", _HATE, ships=False,
            what="counter-speech"),

@@ -25,7 +25,8 @@ _WINDOW = 1024
 _HEAD_WEIGHT = {"toxicity": 1.5, "spam": 0.5}
 # Rows drawn from the training side of each corpus: all that speaks of news and abuse, a part of the rest.
 _SHARE = {
-    "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 0.5, "stormfront_forum": 1.0, "hatemoji": 1.0,
+    "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 0.5, "stormfront_forum": 1.0,
+    "hatemoji": 1.0,
     "davidson_twitter": 0.15, "latent_hatred": 1.0, "gab_hate_corpus": 0.7, "social_bias_frames": 1.0,
     "hatexplain": 0.7, "edos_sexism": 1.0, "convabuse": 1.0, "political_incivility": 0.4, "youtube_spam": 1.0,
     "contact_form_spam": 1.0, "sms_spam": 0.6, "tgspam_more": 1.0, "telegram_ru_spam": 0.1,
@@ -120,7 +121,7 @@ def _batches(data: list[Any], tokenizer: Any, size: int) -> Any:
 
 
 def train(data: list[Any], base: Path, out: Path, minutes: float, threads: int, seed: int) -> None:
-    """Fine-tune until the time is up (or two epochs are over); checkpoints and the ONNX file go to ``out``."""
+    """Fine-tune until the time is up (or two epochs are over); writes to ``out``."""
     import torch
     from tokenizers import Tokenizer
 

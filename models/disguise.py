@@ -1,4 +1,6 @@
-"""Ways of disguising a word, to judge how well the model sees through them. Seeded: the same text, the same disguise."""
+"""Ways of disguising a word, to judge how well the model sees through them. Seeded: the same text, the same
+disguise.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Judge an artifact on rows it was not trained on: ``python -m models.evaluate --data FOLDER``.
 
 Writes evaluation.json beside the artifact, plots, and the model card (models/README.md); no figure of them is
-typed by hand. Figures on corpora that ship use their held-back sides; the other corpora were never trained on.
+typed by hand. Figures on corpora that ship use their held-back sides; the other corpora were never trained
+on.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Judge:
 
 
 def held_back(folder: Path, most: int, seed: int = 5) -> Frame:
-    """Rows not trained on: both held-back sides of what ships, whole corpora otherwise; at most ``most`` each,
+    """Rows not trained on: both held-back sides of what ships, whole corpora otherwise; at most ``most``
+    each,
     natural rows first."""
     parts = []
     for corpus in corpora.CORPORA:
@@ -111,7 +113,8 @@ def ranking(frame: Frame, always: Frame, cascade: Frame) -> list[dict[str, Any]]
         target = frame.loc[mine, attribute].to_numpy(float)
         found.append(
             {
-                "rows": title, "attribute": attribute, "count": int(mine.sum()), "positive": int((target >= 0.5).sum()),
+                "rows": title, "attribute": attribute, "count": int(mine.sum()),
+                "positive": int((target >= 0.5).sum()),
                 "fast": measures.auc(target, cascade.loc[mine, f"fast_{attribute}"].to_numpy()),
                 "always": measures.auc(target, always.loc[mine, attribute].to_numpy()),
                 "cascade": measures.auc(target, cascade.loc[mine, attribute].to_numpy()),
@@ -128,16 +131,18 @@ def default_policy(frame: Frame, scores: Frame, lines: dict[str, tuple[float, fl
     toxicity = frame["toxicity"].to_numpy(float)
     verdict = np.array([measures.outcome(row, lines) for row in scores[list(ATTRIBUTES)].to_dict("records")])
     clean = news & (frame["natural"] == 1).to_numpy() & (toxicity < 0.2)
-    abusive = news & (toxicity >= 0.7)
+    abusive, ham = news & (toxicity >= 0.7), news & (toxicity < 0.2)
     share = lambda rows, what: round(float((verdict[rows] == what).mean()), 4) if rows.any() else None  # noqa: E731
     return {
         "lines": {a: list(v) for a, v in lines.items()},
-        "clean_news": {"count": int(clean.sum()), "rejected": share(clean, "reject"), "held": share(clean, "hold")},
+        "clean_news": {
+            "count": int(clean.sum()), "rejected": share(clean, "reject"), "held": share(clean, "hold"),
+        },
         "abusive_news": {
             "count": int(abusive.sum()), "not_approved": round(1 - (share(abusive, "approve") or 0), 4),
             "rejected": share(abusive, "reject"),
         },
-        "ham_called_spam": round(float((scores.loc[news & (toxicity < 0.2), "spam"] >= lines["spam"][0]).mean()), 5),
+        "ham_called_spam": round(float((scores.loc[ham, "spam"] >= lines["spam"][0]).mean()), 5),
     }  # fmt: skip
 
 
@@ -165,7 +170,9 @@ def _listed(name: str) -> dict[str, Any]:
 
 
 def fairness(judge: Judge, lines: dict[str, tuple[float, float]]) -> dict[str, Any]:
-    """Identity terms in sentences written for this project: subgroup AUCs of toxicity, clean sentences held."""
+    """Identity terms in sentences written for this project: subgroup AUCs of toxicity, clean sentences
+    held.
+    """
     listed = _listed("identity.json")
     rows = [
         (term, kind, pattern.format(one=one, many=many))
@@ -264,7 +271,9 @@ def languages(frame: Frame, scores: Frame, folder: Path) -> dict[str, Any]:
 
 
 def cost(judge: Judge, frame: Frame) -> dict[str, Any]:
-    """Seconds for a natural mix: fast tier alone, cascade, deep tier for all (ratios; the machine is noisy)."""
+    """Seconds for a natural mix: fast tier alone, cascade, deep tier for all (ratios; the machine is
+    noisy).
+    """
     texts = frame.loc[(frame["corpus"] == "civil_comments") & (frame["natural"] == 1), "text"].tolist()[:512]
     spent = {}
     for name, deep in (("fast", False), ("cascade", None), ("always", True)):

@@ -22,9 +22,11 @@ class Span(TypedDict):
 
 
 class Explanation(TypedDict):
-    """``intercept`` + all ``structure`` + all ``spans`` + ``rest`` = ``logit``, the fast tier's uncalibrated one.
+    """``intercept`` + all ``structure`` + all ``spans`` + ``rest`` = ``logit``, the fast tier's
+    uncalibrated one.
 
-    ``rest`` is what the spans that are not shown add together. ``deep`` is what the deep tier added to or took
+    ``rest`` is what the spans that are not shown add together. ``deep`` is what the deep tier added to or
+    took
     from the logit (None where it did not speak); it is a term of its own, outside the sum.
     """
 

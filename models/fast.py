@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ class Fast:
         value = count * self._idf[codes[:, HEADS]]
         weights = self._decoded[codes[:, :HEADS]]
         sums = np.zeros((len(raws), HEADS))
-        for at, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+        for at, (first, last) in enumerate(itertools.pairwise(starts)):
             mine = value[first:last]
             norm = float(mine @ mine) ** 0.5
             if norm:
@@ -59,7 +60,7 @@ class Fast:
         over its occurrences."""
         raws = features.encoded([model_text])
         grams = features.grams(raws)
-        starts, bucket, count = features.counted(raws)
+        _, bucket, count = features.counted(raws)
         codes = self.rows[bucket].view(np.uint8).reshape(-1, HEADS + 1)
         value = count * self._idf[codes[:, HEADS]]
         norm = float(value @ value) ** 0.5 or 1.0

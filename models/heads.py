@@ -13,6 +13,8 @@ from models.features import Array
 
 _LEAST_DOCUMENTS = 3
 _SMOOTHING = 1.0
+_LEAST_RATIO = 0.1
+SOLVER: dict[str, Any] = {"solver": "liblinear", "dual": True, "tol": 0.05, "max_iter": 12}
 
 
 def idf_of(counts: Any) -> Array:
@@ -46,33 +48,50 @@ def softened(target: Array, weight: Array) -> tuple[Array, Array, Array]:
 
 
 def fit(
-    matrix: Any, shapes: Array, target: Array, weight: Array, *, strength: float, columns: Array, seed: int
+    matrix: Any,
+    shapes: Array,
+    target: Array,
+    weight: Array,
+    group: Array,
+    *,
+    home: str,
+    strength: float,
+    columns: Array,
+    seed: int,
 ) -> tuple[Array, float, Array, LogisticRegression]:
     """Fit one head.
 
+    Corpora differ in how many of their rows are positive, for reasons of how they were collected. Each
+    group gets
+    an intercept of its own, so that the words need not explain it; the head keeps the intercept of ``home``.
+
     :param target: in [0, 1]; a fraction is a share of raters.
+    :param group: name of the group that each row was collected with.
     :param strength: inverse regularisation (scikit-learn's C).
     :param columns: which structure numbers this head may use.
     :return: weights (buckets) to apply to tf-idf, intercept, structure weights, and the fitted estimator.
     """
-    positive = np.asarray(_mass(matrix, weight * target))
-    negative = np.asarray(_mass(matrix, weight * (1.0 - target)))
-    ratio = np.log((positive + _SMOOTHING) / (positive.sum() / 1e3 + _SMOOTHING)) - np.log(
-        (negative + _SMOOTHING) / (negative.sum() / 1e3 + _SMOOTHING)
+    positive = _mass(matrix, weight * target)
+    negative = _mass(matrix, weight * (1.0 - target))
+    ratio = np.log((positive + _SMOOTHING) / ((weight * target).sum() + _SMOOTHING)) - np.log(
+        (negative + _SMOOTHING) / ((weight * (1.0 - target)).sum() + _SMOOTHING)
     )
-    ratio -= np.median(ratio[(positive + negative) > 0])
-    ratio = np.where((positive + negative) > 0, ratio, 0.0).astype(np.float32)
+    # A feature as frequent among the ones as among the others tells nothing and costs time.
+    tells = (np.abs(ratio) > _LEAST_RATIO) & (positive + negative > 0)
+    ratio = np.where(tells, ratio, 0.0).astype(np.float32)
     rows, hard, weights = softened(target, weight)
     scaled = matrix.copy()
-    scaled.data = scaled.data * ratio[scaled.indices]
-    wide = sparse.hstack([scaled, sparse.csr_matrix(shapes[:, columns])], format="csr", dtype=np.float32)[
-        rows
-    ]
-    model = LogisticRegression(C=strength, solver="lbfgs", max_iter=80, tol=1e-3, random_state=seed)
+    scaled.data *= ratio[scaled.indices]
+    scaled.eliminate_zeros()
+    names = sorted(set(group) - {home})
+    member = (group[:, None] == np.array(names, dtype=object)[None, :]).astype(np.float32)
+    dense = sparse.csr_matrix(np.concatenate([shapes[:, columns], 2.0 * member], axis=1))
+    wide = sparse.hstack([scaled, dense], format="csr", dtype=np.float32)[rows]
+    model = LogisticRegression(C=strength, **SOLVER, random_state=seed)
     model.fit(wide, hard, sample_weight=weights)
     coefficient = model.coef_[0].astype(np.float64)
     shape_weights = np.zeros(len(structure.NAMES))
-    shape_weights[columns] = coefficient[features.BUCKETS :]
+    shape_weights[columns] = coefficient[features.BUCKETS : features.BUCKETS + len(columns)]
     return coefficient[: features.BUCKETS] * ratio, float(model.intercept_[0]), shape_weights, model
 
 

@@ -48,7 +48,8 @@ def reliability(target: Array, probability: Array, bins: int = 15) -> list[list[
 def subgroup_aucs(target: Array, score: Array, group: Array) -> dict[str, dict[str, float | None]]:
     """Subgroup, BPSN and BNSP AUC of each group.
 
-    BPSN: the group's clean rows against the others' toxic rows; BNSP: its toxic rows against the others' clean.
+    BPSN: the group's clean rows against the others' toxic rows; BNSP: its toxic rows against the others'
+    clean.
     Source: Borkan et al., Nuanced Metrics for Measuring Unintended Bias, WWW 2019.
     """
     toxic = np.asarray(target) >= 0.5

@@ -10,199 +10,13 @@ from __future__ import annotations
 import html
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
 
+from models.fold import FOLD
+
 Replacement = str | Callable[[re.Match[str]], str]
-
-# Masks that writers put over swear words; only an exact fit with one of these words lifts a mask.
-SWEARS = [
-    "fuck",
-    "shit",
-    "bitch",
-    "ass",
-    "asshole",
-    "cunt",
-    "dick",
-    "fucking",
-    "fucker",
-    "cock",
-    "pussy",
-    "nigger",
-    "faggot",
-    "whore",
-    "slut",
-    "bastard",
-    "damn",
-    "crap",
-    "retard",
-    "retarded",
-    "motherfucker",
-    "bullshit",
-    "fucked",
-    "fucks",
-    "nigga",
-    "fag",
-    "idiot",
-    "stupid",
-    "moron",
-    "bitches",
-    "shitty",
-    "asshole",
-    "assholes",
-    "dickhead",
-    "prick",
-    "twat",
-    "wanker",
-    "piss",
-    "bollocks",
-    "douche",
-    "douchebag",
-    "scum",
-    "kill",
-    "rape",
-    "hell",
-    "niggers",
-    "faggots",
-    "cunts",
-    "dumbass",
-    "jackass",
-    "sucks",
-    "suck",
-    "kike",
-    "spic",
-    "chink",
-    "tranny",
-    "dyke",
-    "coon",
-    "bloody",
-    "arse",
-    "arsehole",
-]
-
-_CONFUSABLE = str.maketrans(
-    dict(
-        pair
-        for pair in [
-            "аa",
-            "еe",
-            "оo",
-            "рp",
-            "сc",
-            "уy",
-            "хx",
-            "кk",
-            "мm",
-            "тt",
-            "нh",
-            "вb",
-            "іi",
-            "јj",
-            "ѕs",
-            "ԁd",
-            "һh",
-            "ԛq",
-            "ԝw",
-            "гr",
-            "иu",
-            "зe",
-            "пn",
-            "ӏl",
-            "бb",
-            "ԍg",
-            "ѵv",
-            "αa",
-            "βb",
-            "γy",
-            "εe",
-            "ηn",
-            "ιi",
-            "κk",
-            "νv",
-            "οo",
-            "ρp",
-            "τt",
-            "υu",
-            "χx",
-            "ωw",
-            "σo",
-            "ϲc",
-            "ϳj",
-            "օo",
-            "սu",
-            "ոn",
-            "ցg",
-            "հh",
-        ]
-    )
-)
-
-_PUNCTUATION = {
-    "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"',
-    "«": '"', "»": '"', "–": "-", "—": "-", "―": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "•": " ",
-    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ſ": "s",
-    "€": "€", "£": "£", "\u0640": "", "\u00ad": "", "\u034f": "", "\u115f": "", "\u1160": "", "\u3164": "",
-    "\u2800": " ", "¡": "!", "¿": "?",
-}  # fmt: skip
-_LATIN_NAME = re.compile(
-    r"(?:MODIFIER LETTER |LATIN )(?:SMALL |CAPITAL )?(?:LETTER )?(?:SMALL )?(?:CAPITAL )?"
-    r"(?:TURNED |OPEN |REVERSED |SCRIPT |DOTLESS |BARRED |SIDEWAYS )?([A-Z])(?: WITH .*| BAR)?"
-)
-
-
-class _Fold(dict[int, str]):
-    """Code point -> what the model reads; filled as code points are met, each worked out once."""
-
-    def __missing__(self, point: int) -> str:
-        folded = _fold(chr(point))
-        # A flood of rare code points must not grow the process: past this size nothing is remembered.
-        if len(self) < 20_000:
-            self[point] = folded
-        return folded
-
-
-def _fold(char: str) -> str:
-    point = ord(char)
-    if point < 128:
-        return char.lower() if char.isprintable() or char in "\n\t\r" else " "
-    if char in _PUNCTUATION:
-        return _PUNCTUATION[char]
-    if 0x1F1E6 <= point <= 0x1F1FF:
-        return chr(point - 0x1F1E6 + 97)
-    for first in (0x1F150, 0x1F170):
-        if first <= point < first + 26:
-            return chr(point - first + 97)
-    category = unicodedata.category(char)
-    if category in ("Cf", "Cs", "Cn", "Co", "Cc") or 0xFE00 <= point <= 0xFE0F or 0x1F3FB <= point <= 0x1F3FF:
-        return "\n" if point in (0x85,) else ""
-    if category[0] == "Z":
-        return " "
-    if category in ("Mn", "Me") and (
-        0x300 <= point <= 0x36F
-        or 0x483 <= point <= 0x489
-        or 0x1AB0 <= point <= 0x1AFF
-        or 0x1DC0 <= point <= 0x1DFF
-        or 0x20D0 <= point <= 0x20FF
-        or 0xFE20 <= point <= 0xFE2F
-    ):
-        return ""
-    if category == "So" and (point >= 0x1F300 or 0x2600 <= point <= 0x27BF):
-        return f" {unicodedata.name(char, '').lower().replace('-', ' ')} "
-    decomposed = unicodedata.normalize("NFKD", char)
-    if decomposed[0].isascii():
-        return "".join(c for c in decomposed if unicodedata.category(c)[0] != "M").lower()
-    named = _LATIN_NAME.fullmatch(unicodedata.name(char, ""))
-    if named:
-        return named[1].lower()
-    lowered = unicodedata.normalize("NFKC", char).lower()
-    if lowered in _PUNCTUATION:
-        return _PUNCTUATION[lowered]
-    return "".join(c for c in lowered if not 0x300 <= ord(c) <= 0x36F)
-
-
-_FOLD = _Fold({point: _fold(chr(point)) for point in range(128)})
 
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 _EMOJI_INSIDE = re.compile(rf"(?<=[^\W\d_])[{_EMOJI}\ufe0f\u200d]+(?=[^\W\d_])")
@@ -218,11 +32,12 @@ _MIXED_WORD = re.compile(rf"[a-z0-9{_FOREIGN}]*(?:[a-z][{_FOREIGN}]|[{_FOREIGN}]
 _FOREIGN_WORD = re.compile(rf"(?<!\w)[{_FOREIGN}]+(?!\w)")
 _LATIN_LETTER = re.compile(r"[a-z]")
 _FOREIGN_LETTER = re.compile(rf"[{_FOREIGN}]")
-# One pass tells whether any disguise is possible at all: most comments stop here.
-_SUSPECT = re.compile(
-    r"[a-z][0-9@$!€]+[a-z]|(?<![\w@$])[0-9@$€]+[a-z]{2}|[a-z][0-9@$€](?!\w)|[a-z][*#~%^(+|_-]+[a-z*]"
-    r"|(?<![a-z0-9])[a-z]([ ._*,/|-]{1,2})[a-z]\1[a-z](?![a-z])|([a-z])\2\2|\?\?\?"
-)
+# Each search tells whether its disguise is possible at all: most comments need none of the costly steps.
+_SPACED_MAYBE = re.compile(r"(?<![a-z0-9])[a-z]([ ._*,/|-]{1,2})[a-z]\1[a-z](?![a-z])")
+_MASKED_MAYBE = re.compile(r"[a-z][*#~%^(+|]+[a-z*]|(?<![a-z])[a-z]{1,2}[_-]+[a-z]|[a-z]\*")
+_LEET_MAYBE = re.compile(r"[0-9@$!€][a-z]|[a-z][0-9@$€](?!\w)")
+_REPEATED_MAYBE = re.compile(r"([a-z])\1\1")
+_MASKS, _DIGITS, _MARKED = "*#~%^(+|_-", "013456789@$!€", tuple(mark * 4 for mark in ".!?-*=_~+#$,…")
 _LEET_TOKEN = re.compile(r"(?<![\w@$#&/.])[a-z0-9@$!€]*(?:[a-z][0-9@$!€]|[0-9@$!€][a-z])[a-z0-9@$!€]*")
 _LEET = str.maketrans("0345789@$!€", "oeastbgasie")
 _ORDINARY_NUMBER = re.compile(r"[$€]*\d+[a-z]{1,3}|[$€]*\d{2,}[a-z]+|[a-z]+\d{2,}|\d+[x@$]\d*")
@@ -255,11 +70,16 @@ class Plain:
         self.text = pattern.sub(replacement, self.text)
 
     def fold(self) -> None:
-        self.text = self.text.translate(_FOLD)
+        self.text = self.text.translate(FOLD)
+
+    def close_up(self) -> None:
+        """One space for any white space, none at the ends."""
+        self.text = " ".join(self.text.split())
 
     def cut(self, spans: Iterable[tuple[int, int, str]]) -> None:
         """Replace spans (begin, end, word), which are sorted and do not overlap."""
-        pieces, done = [], 0
+        pieces: list[str] = []
+        done = 0
         for begin, end, word in spans:
             pieces += (self.text[done:begin], f" {word} ")
             done = end
@@ -304,14 +124,21 @@ class Traced(Plain):
         )
 
     def fold(self) -> None:
-        self._put([(i, i + 1, new) for i, char in enumerate(self.text) if (new := _FOLD[ord(char)]) != char])
+        self._put([(i, i + 1, new) for i, char in enumerate(self.text) if (new := FOLD[ord(char)]) != char])
+
+    def close_up(self) -> None:
+        self._sub(_BLANK, " ")
+        begin = len(self.text) - len(self.text.lstrip(" "))
+        end = len(self.text.rstrip(" "))
+        self.text, self.origins = self.text[begin:end], self.origins[begin:end]
 
     def cut(self, spans: Iterable[tuple[int, int, str]]) -> None:
         self._put([(begin, end, f" {word} ") for begin, end, word in spans])
 
 
 def normalise(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str, list[str]]:
-    """What the model reads, and the names of the disguises undone. ``cuts`` are spans (begin, end, word) of links and addresses, named by a word.
+    """What the model reads, and the names of the disguises undone. ``cuts`` are spans (begin, end, word) of
+    links and addresses, named by a word.
 
     Time is linear in the length of the text.
     """
@@ -346,28 +173,32 @@ def _undo(text: Plain, cuts: Iterable[tuple[int, int, str]]) -> None:
             text.sub(_MIXED_WORD, _latin, "lookalike_letters")
             if len(_LATIN_LETTER.findall(text.text)) > 2 * len(_FOREIGN_LETTER.findall(text.text)):
                 text.sub(_FOREIGN_WORD, _latin, "lookalike_letters")
-    elif isinstance(text, Traced):
-        text.fold()
-    else:
+    elif text.text.replace("\n", " ").isprintable():
         text.text = text.text.lower()
-    if _SUSPECT.search(text.text):
+    else:
+        text.fold()
+    if _SPACED_MAYBE.search(text.text):
         text.sub(_SPACED, _joined, "spaced_letters")
+    if any(mark in text.text for mark in _MASKS) and _MASKED_MAYBE.search(text.text):
         text.sub(_MASKED, _unmasked, "masked_letters")
+    if any(digit in text.text for digit in _DIGITS) and _LEET_MAYBE.search(text.text):
         text.sub(_LEET_TOKEN, _plain_letters, "leetspeak")
+    if _REPEATED_MAYBE.search(text.text):
         text.sub(_REPEATED_WORD, _squeezed, "repeated_letters")
-    text.sub(_MARKS, r"\1\1\1")
-    text.sub(_BLANK, " ")
+    if any(marks in text.text for marks in _MARKED):
+        text.sub(_MARKS, r"\1\1\1")
+    text.close_up()
 
 
 def _latin(match: re.Match[str]) -> str:
-    word = match[0].translate(_CONFUSABLE)
+    word = match[0].translate(_lookalikes())
     return word if word.isascii() or _LATIN_LETTER.search(match[0]) else match[0]
 
 
 def _plain_letters(match: re.Match[str]) -> str:
     token = match[0]
     body = token.rstrip("!")
-    if body.isalpha() or _ORDINARY_NUMBER.fullmatch(body):
+    if len(body) < 3 or body.isalpha() or _ORDINARY_NUMBER.fullmatch(body):
         return token
     if body[0] == "@" and not body.startswith(("@ss", "@$$", "@n", "@r")):
         return token  # a mention
@@ -390,7 +221,7 @@ def _unmasked(match: re.Match[str]) -> str:
 @cache
 def _swears_by_length() -> dict[int, list[str]]:
     by_length: dict[int, list[str]] = {}
-    for word in SWEARS:
+    for word in masked_words():
         by_length.setdefault(len(word), []).append(word)
     return by_length
 
@@ -405,7 +236,7 @@ def _lift(token: str) -> str | None:
 
 def _joined(match: re.Match[str]) -> str:
     letters = match[0].replace(match[1], "") if match[1].strip() else match[0].replace(" ", "")
-    if letters.isdigit() or (match[1] == "." and len(letters) < 5 and letters not in SWEARS):
+    if letters.isdigit() or (match[1] == "." and len(letters) < 5 and letters not in masked_words()):
         return match[0]  # "u.s.a."
     letters = letters.replace("1", "i").translate(_LEET)
     return " ".join(segment(letters[i : i + 120]) for i in range(0, len(letters), 120))
@@ -418,6 +249,19 @@ def _squeezed(match: re.Match[str]) -> str:
     known = words()
     readings = [_REPEATS.sub(r"\1", word), _LONG_REPEATS.sub(r"\1", word), _LONG_REPEATS.sub(r"\1\1", word)]
     return min(readings, key=lambda w: known.get(w, 99.0))
+
+
+@cache
+def masked_words() -> tuple[str, ...]:
+    """The words that writers mask, likeliest first; only an exact fit with one of them lifts a mask."""
+    return tuple(resources.files("models.lists").joinpath("masked_words.txt").read_text("utf-8").split())
+
+
+@cache
+def _lookalikes() -> dict[int, str]:
+    """Cyrillic, Greek and Armenian letters that look like a Latin one."""
+    pairs = resources.files("models.lists").joinpath("lookalikes.txt").read_text("utf-8").split()
+    return str.maketrans(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 @cache

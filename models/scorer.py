@@ -135,9 +135,8 @@ class Scorer:
 
     def _stacked(self, fast: Array, deep: Array) -> Array:
         stack = self._numbers["stack"]
-        return np.concatenate([fast, deep], axis=1) @ np.array(stack["weights"]) + np.array(
-            stack["intercept"]
-        )
+        both = np.concatenate([fast, deep], axis=1)
+        return np.asarray(both @ np.array(stack["weights"]) + np.array(stack["intercept"]))
 
     def _calibrated(self, tier: str, logits: Array) -> Array:
         points = self._numbers["calibration"][tier]

@@ -10,15 +10,13 @@ import math
 import re
 from typing import Any
 
-import numpy as np
-
-from models.features import Array
 from models.text import Text
 
 NAMES = (
     "capitals", "exclamations", "length", "few_words", "links", "link_density", "link_only", "url_field",
     "link_in_name", "shortener", "disguised_link", "e_mails", "phones", "wallet", "digits", "foreign_letters",
-    "emoji", "disguised_letters", "leetspeak", "mixed_scripts", "repeated_words", "praise_with_link", "handles",
+    "emoji", "disguised_letters", "leetspeak", "mixed_scripts", "repeated_words", "praise_with_link",
+    "handles",
     "money", "contact_app",
 )  # fmt: skip
 TONE = NAMES[:3]
@@ -30,25 +28,27 @@ _PRAISE = re.compile(
 )
 _HANDLE = re.compile(r"(?<!\w)@\w{4,}")
 _MONEY = re.compile(r"[$€£₽₿]\s?\d|\d\s?[$€£₽₿%]|\busdt?\b|\bbtc\b")
-_APP = re.compile(
-    r"\b(?:whats? ?app|telegram|t\.me|wa\.me|signal group|icq|skype|wechat|viber|inbox me|text me)\b"
-)
+_APPS = (
+    "whatsapp", "whats app", "telegram", "signal group", "icq", "skype", "wechat", "viber", "inbox me",
+    "text me",
+)  # fmt: skip
 _DIGITS = b"0123456789"
 
 
-def measured(text: Text, facts: dict[str, Any], model_text: str) -> Array:
+def measured(text: Text, facts: dict[str, Any], model_text: str) -> list[float]:
     """The numbers of one comment, each about 0 to 4, in the order of ``NAMES``."""
     body = text.body
     length, words = max(facts["length"], 1), facts["words"]
     links = facts["links"]
     in_body = sum(1 for link in links if link["where"] == "body")
     raw = body.encode("utf-8", "replace")
-    row = np.zeros(len(NAMES), np.float32)
+    row = [0.0] * len(NAMES)
+    digits = len(raw) - len(raw.translate(None, _DIGITS))
     row[0] = min(facts["upper_share"], 1.0) if facts["letters"] > 8 else 0.0
     row[1] = min(3.0, body.count("!") / 2.0)
     row[2] = math.log1p(length) / 4.0
     row[3] = words < 4
-    row[14] = min(1.0, 4.0 * (len(raw) - len(raw.translate(None, _DIGITS))) / length)
+    row[14] = min(1.0, 4.0 * digits / length)
     if not body.isascii():
         foreign = sum(1 for char in body if char > "ɏ")
         row[15] = min(1.0, foreign / length)
@@ -76,6 +76,7 @@ def measured(text: Text, facts: dict[str, Any], model_text: str) -> Array:
         row[13] = 1.0
     if "@" in body:
         row[22] = min(2.0, len(_HANDLE.findall(body)) / 2.0)
-    row[23] = min(2.0, len(_MONEY.findall(model_text)) / 2.0)
-    row[24] = _APP.search(model_text) is not None
+    if digits or "btc" in model_text or "usdt" in model_text:
+        row[23] = min(2.0, len(_MONEY.findall(model_text)) / 2.0)
+    row[24] = any(app in model_text for app in _APPS)
     return row

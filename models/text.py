@@ -1,11 +1,13 @@
 """What can be read off a comment alone: links, language, scripts, disguises; and what the model reads.
 
-Found once, here; :mod:`moderation.signals` combines these facts with lists, history and timing. Every input is
+Found once, here; :mod:`moderation.signals` combines these facts with lists, history and timing. Every input
+is
 a stranger's: any string is taken, and time is linear in its length.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -44,28 +46,27 @@ class Reading:
 
 _UPPER = bytes(range(65, 91))
 _LETTERS = _UPPER + bytes(range(97, 123))
-_MAYBE_LINK = re.compile(r"://|\w\.\w\w|\w@\w|\[\.\]|\(\.\)|[\[(]dot[\])]", re.I)
+_DOTTED = re.compile(r"\.[^\W_]{2}")
 _DEFANGED = re.compile(r"\s?(?:\[\.\]|\(\.\)|[\[(]dot[\])])\s?", re.I)
 _BROKEN_SCHEME = re.compile(r"\bh(?:xx|\*\*)p(s?)://", re.I)
 _MAYBE_PHONE = re.compile(r"(?<![\w.,])(?:\+|00)?[(\d](?:[ ().\u00a0/-]?\d){7,15}(?![\w,])")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HANGUL, _KANA, _HAN = "Hangul", "Kana", "Han"
 
 
 def read(text: Text) -> Reading:
     """Find the facts of a comment and what the model reads of it."""
     body = text.body
-    spans = _links(body) if _MAYBE_LINK.search(body) else []
+    spans = _links(body) if _may_hold_link(body) else []
     links = [fact for _, _, fact in spans if fact]
     cuts = tuple((begin, end, LINK_WORD if fact else MAIL_WORD) for begin, end, fact in spans)
     for where, value in (("name", text.name), ("url", text.url)):
-        if value and (where == "url" or _MAYBE_LINK.search(value)):
+        if value and (where == "url" or _may_hold_link(value)):
             links += [{**fact, "where": where} for _, _, fact in _links(value, where == "url") if fact]
     model_text, disguises = normalise.normalise(body, cuts)
-    words = _WORD.findall(body)
+    words = body.split()
     letters, upper = _letters(body)
     scripts = _scripts(body)
-    language, certain = _language(body, words, letters, scripts, text.language)
+    language, certain = _language(body, letters, scripts, text.language)
     facts: dict[str, Any] = {
         "links": links,
         "language": language,
@@ -76,7 +77,7 @@ def read(text: Text) -> Reading:
         "upper_share": round(upper / letters, 4) if letters else 0.0,
         "length": len(body),
         "emails": sum(1 for _, _, fact in spans if not fact),
-        "phones": sum(1 for m in _MAYBE_PHONE.finditer(body) if 9 <= sum(map(str.isdigit, m[0])) <= 15),
+        "phones": _phones(body),
         "words": len(words),
     }
     return Reading(facts, model_text, cuts)
@@ -84,8 +85,14 @@ def read(text: Text) -> Reading:
 
 def model_text(body: str) -> str:
     """What the model reads of a body."""
-    spans = _links(body) if _MAYBE_LINK.search(body) else []
+    spans = _links(body) if _may_hold_link(body) else []
     return normalise.normalise(body, [(b, e, LINK_WORD if fact else MAIL_WORD) for b, e, fact in spans])[0]
+
+
+def _may_hold_link(body: str) -> bool:
+    if "://" in body or "@" in body or "[." in body or "(." in body:
+        return True
+    return _DOTTED.search(body) is not None or "dot]" in body or "dot)" in body
 
 
 def _letters(body: str) -> tuple[int, int]:
@@ -94,6 +101,13 @@ def _letters(body: str) -> tuple[int, int]:
         raw = body.encode()
         return len(raw) - len(raw.translate(None, _LETTERS)), len(raw) - len(raw.translate(None, _UPPER))
     return sum(map(str.isalpha, body)), sum(map(str.isupper, body))
+
+
+def _phones(body: str) -> int:
+    raw = body.encode("utf-8", "replace")
+    if len(raw) - len(raw.translate(None, b"0123456789")) < 9:
+        return 0
+    return sum(1 for m in _MAYBE_PHONE.finditer(body) if 9 <= sum(map(str.isdigit, m[0])) <= 15)
 
 
 @cache
@@ -117,6 +131,8 @@ def shorteners() -> frozenset[str]:
     return frozenset(resources.files("models.lists").joinpath("shorteners.txt").read_text("utf-8").split())
 
 
+_USUAL_ENDS = frozenset(("com", "net", "org", "info", "biz", "ru", "uk", "de", "shop", "online", "site"))
+_DIGIT_LETTERS = str.maketrans("013457", "oieast")
 _BRANDS = frozenset(
     [
         "paypal",
@@ -177,7 +193,8 @@ def _link(url: str, schema: str, raw: str) -> dict[str, Any] | None:
         first, _, last = host.rpartition(".")
         known = normalise.words()
         # "…the end.Next time": a missing space after a full stop is no link.
-        if raw.rpartition(".")[2][:1].isupper() or (first in known and last in known):
+        is_word = last in known and last not in _USUAL_ENDS
+        if raw.rpartition(".")[2][:1].isupper() or (first in known and is_word):
             return None
     parts = _suffixes()(host)
     domain = parts.top_domain_under_public_suffix or host
@@ -188,7 +205,6 @@ def _link(url: str, schema: str, raw: str) -> dict[str, Any] | None:
         except UnicodeError:
             shown = host
     name = _suffixes()(shown).domain
-    read_as = normalise.normalise(name)[0].strip() if name else ""
     return {
         "url": url[:2000],
         "host": host[:255],
@@ -196,16 +212,27 @@ def _link(url: str, schema: str, raw: str) -> dict[str, Any] | None:
         "where": "body",
         "shortener": domain in shorteners() or host in shorteners(),
         "punycode": punycode or not host.isascii(),
-        "lookalike": (not name.isascii() and read_as.isascii() and name.isalnum() and bool(read_as))
-        or (read_as in _BRANDS and name not in _BRANDS),
+        "lookalike": _looks_like_another(name),
     }
+
+
+def _looks_like_another(name: str) -> bool:
+    """A domain in letters of another script that reads as Latin, or a known name with digits for letters."""
+    if not name.isascii():
+        return name.isalnum() and normalise.normalise(name)[0].isascii()
+    return name not in _BRANDS and not _BRANDS.isdisjoint(
+        (name.translate(_DIGIT_LETTERS), name.replace("1", "l"))
+    )
 
 
 _RANGES = (
     ("Latin", 0x41, 0x24F), ("Latin", 0x1E00, 0x1EFF), ("Latin", 0xFF21, 0xFF5A), ("Greek", 0x370, 0x3FF),
-    ("Cyrillic", 0x400, 0x52F), ("Armenian", 0x530, 0x58F), ("Hebrew", 0x590, 0x5FF), ("Arabic", 0x600, 0x77F),
-    ("Arabic", 0xFB50, 0xFEFC), ("Devanagari", 0x900, 0x97F), ("Bengali", 0x980, 0x9FF), ("Tamil", 0xB80, 0xBFF),
-    ("Thai", 0xE00, 0xE7F), ("Georgian", 0x10A0, 0x10FF), (_HANGUL, 0x1100, 0x11FF), (_HANGUL, 0xAC00, 0xD7AF),
+    ("Cyrillic", 0x400, 0x52F), ("Armenian", 0x530, 0x58F), ("Hebrew", 0x590, 0x5FF),
+    ("Arabic", 0x600, 0x77F),
+    ("Arabic", 0xFB50, 0xFEFC), ("Devanagari", 0x900, 0x97F), ("Bengali", 0x980, 0x9FF),
+    ("Tamil", 0xB80, 0xBFF),
+    ("Thai", 0xE00, 0xE7F), ("Georgian", 0x10A0, 0x10FF), (_HANGUL, 0x1100, 0x11FF),
+    (_HANGUL, 0xAC00, 0xD7AF),
     (_KANA, 0x3041, 0x30FF), (_HAN, 0x3400, 0x4DBF), (_HAN, 0x4E00, 0x9FFF), (_HAN, 0x20000, 0x323AF),
 )  # fmt: skip
 
@@ -225,45 +252,33 @@ def _scripts(body: str) -> list[str]:
     return sorted({_script_of(char) for char in set(body) if char.isalpha()})
 
 
-_COMMON = {
-    "en": "the of and to in is that it for was you with on are this have not be they he she what as but we your from "
-    "at his their will would who if so just do can about there an all been when how or my no has more like people "
-    "don't it's i'm me did why her get out by because them out up one should only than than very good great song",
-    "de": "der die das und ist nicht ich sie es ein eine zu den mit auf von dem für sich auch wie wir aber er so man "
-    "dass wenn nur noch hat werden sind was haben kann mir mal ja schon bei aus oder mehr euch wird war alle",
-    "fr": "le la les de des et est un une que qui pas pour dans ce il elle je vous nous sur avec plus mais ne se au "
-    "tout sont c'est ça du par comme on fait être ont leur aux même bien sans donc",
-    "es": "el la los las de que y es en un una por con no se para como más lo su al pero me si está este son muy todo "
-    "porque cuando también hay ser esta tiene nos ya del sin mi yo",
-    "pt": "o os as de que e é em um uma por com não se para como mais do da no na mas me eu você ser isso está muito "
-    "tem ele ela foi são pra dos das meu minha vai só já porque quando também",
-    "it": "il lo la gli le di che e è un una per con non si come più ma mi sono questo della del nel anche ha ho ci "
-    "tutti sono perché quando solo fatto essere dei delle alla al se",
-    "nl": "de het een en van is dat niet ik je in op te zijn voor met er maar die ook als ze aan wat bij nog naar om "
-    "dan door over heeft wel geen hij zo veel meer moet",
-    "tr": "bir ve bu da de için çok ne o ben sen var yok gibi daha ama değil mi her olarak kadar",
-    "pl": "nie i to się w na z jest że do tak jak co ale po za od o są tylko czy już jego dla",
-    "id": "yang dan di ini itu dengan untuk tidak ada dari ke saya kamu aku akan sudah bisa juga banget gak nya",
-    "sv": "och att det som en är på jag av för med den till inte har om ett men de så vi man",
-}
-_BY_WORD: dict[str, tuple[str, ...]] = {}
-for _tag, _listed in _COMMON.items():
-    for _one in set(_listed.split()):
-        _BY_WORD[_one] = (*_BY_WORD.get(_one, ()), _tag)
+def _function_words() -> dict[str, tuple[str, ...]]:
+    """Common words -> the languages they are common in."""
+    listed = json.loads(resources.files("models.lists").joinpath("function_words.json").read_text("utf-8"))
+    found: dict[str, tuple[str, ...]] = {}
+    for tag, words in listed.items():
+        for word in set(words.split()):
+            found[word] = (*found.get(word, ()), tag)
+    return found
+
+
+_BY_WORD = _function_words()
 _ONLY_ENGLISH = frozenset(word for word, tags in _BY_WORD.items() if tags == ("en",))
-_BY_SCRIPT = {_HANGUL: "ko", _KANA: "ja", _HAN: "zh", "Greek": "el", "Hebrew": "he", "Thai": "th", "Georgian": "ka",
+_BY_SCRIPT = {_HANGUL: "ko", _KANA: "ja", _HAN: "zh", "Greek": "el", "Hebrew": "he", "Thai": "th",
+              "Georgian": "ka",
               "Armenian": "hy", "Bengali": "bn", "Tamil": "ta"}  # fmt: skip
+_EDGES = ".,;:!?\"'()[]…“”„«»-"
 _LEAST_LETTERS, _LEAST_PROBABILITY = 24, 0.95
 
 
-def _language(body: str, words: list[str], letters: int, scripts: list[str], site: str) -> tuple[str, bool]:
+def _language(body: str, letters: int, scripts: list[str], site: str) -> tuple[str, bool]:
     """The language and whether it is certain; a short or doubtful text counts as the site's.
 
     Common words decide first: py3langid alone calls one in six short English comments foreign.
     """
     usual = (site or "en").split("-")[0].lower()
-    sample = [word.lower().replace("’", "'") for word in words[:80]]
-    english = sum(1 for word in sample if word in _ONLY_ENGLISH)
+    sample = [word.strip(_EDGES) for word in body[:600].lower().replace("’", "'").split()]
+    english = len(_ONLY_ENGLISH.intersection(sample))
     if english >= 2 and english * 8 >= len(sample) and "Latin" in scripts:
         return "en", True
     dominant = _dominant(body, scripts) if scripts and scripts != ["Latin"] else "Latin"
