@@ -276,7 +276,14 @@ def _stored(session: Session, asked: Sequence[Any], said: Mapping[str, str]) -> 
 
 def around_of(circumstances: Circumstances) -> dict[str, Any]:
     """What a comment's facts keep of its circumstances, so that it can be judged again as it was."""
-    kept: dict[str, Any] = {"author": asdict(circumstances.author)}
+    author, nobody = circumstances.author, Author()
+    kept: dict[str, Any] = {
+        "author": {
+            name: value
+            for name in Author.__slots__
+            if (value := getattr(author, name)) != getattr(nobody, name)
+        }
+    }
     if not circumstances.language_supported:
         kept["language_supported"] = False
     for name in ("seconds_since_last", "article_reports", "article_rejections"):

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from moderation import duplicates
+from moderation.asked import is_among, put_all
 from moderation.duplicates import ALIKE_AT, CONTACTS, fingerprints
 from moderation.signals import History
 from moderation.tables import Comment, Fingerprint
@@ -136,8 +137,7 @@ def remember(session: Session, recalled: Recalled, settled: Iterable[Comment]) -
         for comment in settled
         for number, band in recalled.new_keys.get(comment.id, {}).items()
     ]
-    if rows:
-        session.execute(insert(Fingerprint), rows)
+    put_all(session, cast(Table, Fingerprint.__table__), rows)
     if recalled.founders:
         founders = sorted(recalled.founders)
         session.execute(
@@ -162,7 +162,7 @@ def _seen_before(
         .join(Comment, Comment.id == Fingerprint.comment_id)
         .where(
             Fingerprint.site_id.in_({c.site_id for c in comments}),
-            Fingerprint.band.in_(bands),
+            is_among(session, Fingerprint.band, bands),
             Fingerprint.number < CONTACTS,
             Fingerprint.received_at >= now - timedelta(days=MEMORY_DAYS),
         )
@@ -228,20 +228,29 @@ def _contacts_before(
     if not bands:
         return {}
     rows = session.execute(
-        select(Fingerprint.site_id, Fingerprint.band, Comment.status, Comment.verdict, Comment.top_score)
+        select(
+            Fingerprint.site_id,
+            Fingerprint.band,
+            Comment.id,
+            Comment.status,
+            Comment.verdict,
+            Comment.top_score,
+        )
         .join(Comment, Comment.id == Fingerprint.comment_id)
         .where(
             Fingerprint.site_id.in_({c.site_id for c in comments}),
-            Fingerprint.band.in_(bands),
+            is_among(session, Fingerprint.band, bands),
             Fingerprint.number >= CONTACTS,
             Fingerprint.received_at >= now - timedelta(days=MEMORY_DAYS),
-            Fingerprint.comment_id.not_in([c.id for c in comments]),
         )
         .order_by(Fingerprint.received_at.desc())
         .limit(MOST_CANDIDATES)
     )
     found: dict[Key, Counter[str]] = {}
+    judged_now = {c.id for c in comments}
     for row in rows:
+        if row.id in judged_now:
+            continue
         status = row.status if row.status != "rejected" or _counts_against(row) else "other"
         found.setdefault((row.site_id, row.band), Counter())[status] += 1
     return found

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, column, func, select, values
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from moderation.asked import table_of
 from moderation.copies import Recalled, look_back
 from moderation.policy import Policy
 from moderation.reputation import balance_of
@@ -107,21 +108,23 @@ def _counted(
     session: Session, of: Any, order: Any, keys: set[Key], since: datetime, limit: int
 ) -> dict[Key, int]:
     """Of the newest ``limit`` comments with each key, how many came since; one index range for each key."""
-    if not keys:
-        return {}
-    columns = column("site", String), column("key", String)
-    asked = values(*columns, name="asked").data(sorted(keys)).cte("asked")
-    newest = (
-        select(Comment.received_at)
-        .where(Comment.site_id == asked.c.site, of == asked.c.key)
-        .order_by(order.desc())
-        .limit(limit)
-        .correlate(asked)
-        .subquery()
-    )
-    counted = select(func.count()).select_from(newest).where(newest.c.received_at >= since).scalar_subquery()
-    rows = session.execute(select(asked.c.site, asked.c.key, counted))
-    return {(site, key): count for site, key, count in rows}
+    found: dict[Key, int] = {}
+    for site_id in {site for site, _ in keys}:
+        asked = table_of(session, {key for site, key in keys if site == site_id})
+        newest = (
+            select(Comment.received_at)
+            .where(Comment.site_id == site_id, of == asked.c.key)
+            .order_by(order.desc())
+            .limit(limit)
+            .correlate(asked)
+            .subquery()
+        )
+        counted = (
+            select(func.count()).select_from(newest).where(newest.c.received_at >= since).scalar_subquery()
+        )
+        rows = session.execute(select(asked.c.key, counted))
+        found |= {(site_id, key): count for key, count in rows}
+    return found
 
 
 def _last_under_article(session: Session, batch: Sequence[tuple[Comment, Policy]]) -> dict[str, float]:

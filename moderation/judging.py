@@ -194,11 +194,11 @@ def _judge(
     return Judgement(
         comment=comment,
         outcome=verdict.outcome,
-        reasons=[asdict(reason) for reason in verdict.reasons],
+        reasons=[reason.as_json() for reason in verdict.reasons],
         scores=scores,
         logits={"fast": found.fast, "deep": found.deep},
         facts={**found.facts, "around": around_of(circumstances)},
-        signals=[asdict(signal) for signal in fired],
+        signals=[signal.as_json() for signal in fired],
         shadow=shadow or None,
         model=found.model if learned is None else f"{found.model}+{learned.version}",
         policy_id=one.policy_id,

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, and_, create_engine, event, or_, select, tuple_, update
+from sqlalchemy import Engine, and_, create_engine, event, or_, select, update
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
+from moderation.asked import is_among
 from moderation.credit import upsert
 from moderation.errors import NotFound
 from moderation.tables import Author, Comment, Endpoint, Heartbeat, Revision, Site
@@ -227,11 +228,16 @@ def published_text_of(session: Session, comment: Comment) -> tuple[str, str] | N
 
 def authors_of(session: Session, identities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Author]:
     """:param identities: (site id, identity) pairs; those unknown are absent from the answer."""
-    wanted = sorted(set(identities))
-    if not wanted:
-        return {}
-    rows = session.scalars(select(Author).where(tuple_(Author.site_id, Author.identity).in_(wanted)))
-    return {(row.site_id, row.identity): row for row in rows}
+    wanted: dict[str, set[str]] = {}
+    for site_id, identity in identities:
+        wanted.setdefault(site_id, set()).add(identity)
+    found: dict[tuple[str, str], Author] = {}
+    for site_id, of_site in wanted.items():
+        rows = session.scalars(
+            select(Author).where(Author.site_id == site_id, is_among(session, Author.identity, of_site))
+        )
+        found |= {(row.site_id, row.identity): row for row in rows}
+    return found
 
 
 def endpoints_of(session: Session, site_ids: Sequence[str]) -> list[Endpoint]:

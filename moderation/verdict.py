@@ -27,6 +27,10 @@ class Signal:
     evidence: dict[str, Any] = field(default_factory=dict)
     weight: float = 0.0
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON-able; as it is kept with the comment."""
+        return {"name": self.name, "evidence": self.evidence, "weight": self.weight}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -44,6 +48,18 @@ class Reason:
     threshold: float | None
     text: str
     weight: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-able; as it is kept with the comment."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "verdict": self.verdict,
+            "value": self.value,
+            "threshold": self.threshold,
+            "text": self.text,
+            "weight": self.weight,
+        }
 
 
 @dataclass(frozen=True, slots=True)
