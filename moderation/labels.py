@@ -1,13 +1,12 @@
 """Labelled examples: a person's word on a text, with where it came from and what it weighs.
 
-Learning reads these rows (:func:`labels_of`). An origin is trusted as much as the people behind it: our own
+Learning reads these rows (moderation/learning.py). An origin is trusted as much as the people behind it: our own
 desk fully, another product's moderators less, a bare API call least. What one key can add in a day is
 bounded, so that a stolen or careless key cannot turn a site's model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -167,27 +166,6 @@ def quota_of(site: Site) -> int:
     """Labels that one of the site's keys may add within a day; 0 takes none."""
     found = (site.options.get("limits") or {}).get("labels_per_day")
     return found if isinstance(found, int) and found >= 0 else PER_KEY_AND_DAY
-
-
-def labels_of(session: Session, site_id: str, *, since: datetime | None = None) -> Iterator[Label]:
-    """The labels in force of a site, oldest first, streamed."""
-    query = select(Label).where(Label.site_id == site_id, Label.superseded_at.is_(None))
-    if since is not None:
-        query = query.where(Label.created_at >= since)
-    yield from session.scalars(query.order_by(Label.created_at, Label.id).execution_options(yield_per=500))
-
-
-def supersede(session: Session, comment_id: str, *, now: datetime) -> int:
-    """Switch off what was said about a comment: the decision behind it was undone.
-
-    :return: how many labels.
-    """
-    changed = session.execute(
-        update(Label)
-        .where(Label.comment_id == comment_id, Label.superseded_at.is_(None))
-        .values(superseded_at=now)
-    )
-    return int(changed.rowcount)  # type: ignore[attr-defined]
 
 
 def _of_today(session: Session, key_id: str, now: datetime) -> int:
