@@ -1,6 +1,6 @@
 """Labelled examples: a person's word on a text, with where it came from and what it weighs.
 
-Learning reads these rows (moderation/learning.py). An origin is trusted as much as the people behind it: our own
+Learning reads these rows (moderation/learning.py). An origin is trusted as the people behind it are: our own
 desk fully, another product's moderators less, a bare API call least. What one key can add in a day is
 bounded, so that a stolen or careless key cannot turn a site's model.
 """
