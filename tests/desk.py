@@ -97,6 +97,7 @@ class Desk:
             "/desk/sign-in", {"email": person.email, "password": PASSWORD}, token=token_in(page.text)
         )
         assert answer.status_code == 303, answer.text
+        visitor.get("/desk/keys")  # any page: it holds the token of the new session
         return visitor
 
 

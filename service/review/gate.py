@@ -118,7 +118,7 @@ def _admit(db: Session, person: Moderator, to: str) -> AnyResponse:
     if person.totp_encrypted:
         session.clear()
         session["half_way"] = [person.id, int(utcnow().timestamp()), _stamp(person)]
-        return redirect(url_for("desk.second_factor", to=to), 303)
+        return redirect(url_for("desk.second_factor", to=to or None), 303)
     let_in(person, people.start_session(db, vault(), person, now=utcnow(), **browser()))
     return redirect(to or url_for("desk.home"), 303)
 
