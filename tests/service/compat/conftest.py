@@ -114,6 +114,9 @@ def node() -> Callable[..., Any]:
     """Run one client from npm: ``node("openai", url, key)`` answers what it printed."""
     if shutil.which("node") is None or not (NODE / "node_modules" / "openai").is_dir():
         pytest.skip("the clients from npm are not installed: bash scripts/test_parts.sh says why")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.removeprefix("v").partition(".")[0]) < 20:
+        pytest.skip(f"the clients from npm need Node 20 or newer, here is {version.strip()}")
 
     def run(client: str, url: str, key: str, **variables: str) -> Any:
         done = subprocess.run(
