@@ -69,7 +69,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annot
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 lock: .venv/setup.stamp ## resolve the requirements anew (UPGRADE=1: to the newest versions)
 	printf 'uv\nsetuptools\n' | $(COMPILE) - -o requirements-setup.lock
-	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra observe -o requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock -o requirements-dev.lock \
 		$$(sed -nE 's/^([a-zA-Z0-9._-]+)==[^;]*$$/--no-emit-package \1/p' requirements.lock)
 

@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     from moderation.settings import Settings
     from moderation.store import open_database
     from moderation.vault import vault_of
-    from service import access, auth, headers, limits, openapi, problems
+    from service import access, auth, headers, limits, openapi, problems, reporting
     from service.aside import Aside
     from service.door import Door, open_door
     from service.nudge import Nudger
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         aside=Aside(),
     )
     open_door(app, door)
+    reporting.register(app, settings, door.database.engine)
     if settings.trusted_proxies:
         from werkzeug.middleware.proxy_fix import ProxyFix
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, got_request_exception, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -158,6 +158,9 @@ def on_error(error: Exception) -> Response:
     if problem.status >= 500:
         # Where, not what: the message of a database error holds the values it was given, a reader's text.
         log_of(__name__).error("request_failed", error=type(error).__name__, where=_places_of(error))
+        # Flask's own word for it, which a handler of ours keeps it from saying; Sentry listens.
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)
     return _form_for(request.path)(problem)
 
 

@@ -28,6 +28,7 @@ app = Celery(
         "worker.tasks_deliver",
         "worker.tasks_keep",
         "worker.tasks_learn",
+        "worker.reporting",
     ],
 )
 
