@@ -20,7 +20,10 @@ from service.review import (
     filters,
     gate,
     keys,
+    learning,
     numbers,
+    oidc,
+    policy,
     queue,
     team,
     words,
@@ -75,9 +78,10 @@ def _keep_static(response: Response) -> Response:
 def _version_of_static() -> str:
     """Changes with the files, so that a browser may keep them for long and still sees a new release."""
     digest = hashlib.sha256()
-    for name in ("desk.css", "desk.js"):
+    for name in ("desk.css", "desk.js", "policy.css", "policy.js", "learning.css"):
         digest.update((_STATIC / name).read_bytes())
     return digest.hexdigest()[:10]
 
 
-__all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "numbers", "queue", "register", "team"]
+__all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "learning", "numbers", "oidc",
+           "policy",            "queue", "register", "team"]  # fmt: skip

@@ -1,0 +1,219 @@
+"""Small drawings of the policy and learning pages, as SVG without script or style attributes.
+
+What a drawing shows is also said in words or figures beside it; colour never says anything alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask_babel import format_percent, lazy_gettext
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from moderation.advice import Advice, Point
+from moderation.drift import Spread
+from moderation.policy import Policy
+from moderation.policy_schema import ATTRIBUTES
+from service.review.plots import nice
+from service.review.words import figure
+
+#: A verdict as what becomes of the comment.
+BECAME = {
+    "approve": lazy_gettext("approved"),
+    "hold": lazy_gettext("held"),
+    "reject": lazy_gettext("rejected"),
+}
+#: outcome -> class of colour and height of its bar: the stricter, the higher.
+_LOOKS = {"approve": ("a", 4), "hold": ("h", 10), "reject": ("r", 18)}
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One attribute's lines, drawn and said."""
+
+    attribute: str
+    drawing: Markup
+    says: str
+
+
+def thresholds(policy: Policy) -> list[Threshold]:
+    """The lines of every attribute: published below, held between, rejected above."""
+    return [_threshold(name, policy) for name in ATTRIBUTES]
+
+
+def _threshold(name: str, policy: Policy) -> Threshold:
+    line = policy.thresholds.get(name)
+    hold = line.hold_at if line else math.inf
+    reject = line.reject_at if line else math.inf
+    ends = [0.0, min(hold, reject, 1.0), min(reject, 1.0), 1.0]
+    parts = [_path("axis", "M0 19.5H300")]
+    for (kind, high), begin, end in zip(_LOOKS.values(), ends[:-1], ends[1:], strict=True):
+        if end > begin:
+            parts.append(_rect(kind, begin * 300, 19 - high, (end - begin) * 300, high))
+    said = []
+    if hold < reject and hold <= 1:
+        said.append(_("held from %(line)s", line=figure(hold)))
+    if reject <= 1:
+        said.append(_("rejected from %(line)s", line=figure(reject)))
+    drawing = Markup(
+        '<svg class="plot zones" viewBox="0 0 300 20" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+    ).format(Markup().join(parts))
+    return Threshold(name, drawing, ", ".join(said) or _("no line"))
+
+
+def outcomes(before: Mapping[str, int], after: Mapping[str, int]) -> Markup:
+    """Two bars, one above the other: what became of the comments, and what would have."""
+    parts = []
+    for row, (label, counts) in enumerate(((_("then"), before), (_("with this policy"), after))):
+        total = max(1, sum(counts.values()))
+        x, base = 0.0, row * 44 + 36
+        parts.append(_words(0, base - 24, label))
+        for outcome, (kind, high) in _LOOKS.items():
+            width = counts[outcome] / total * 480
+            if width:
+                parts.append(_rect(kind, x, base - high, max(0.8, width), high))
+            x += width
+    return _svg(parts, _("Share of approved, held and rejected, then and with this policy"), 480, 84)
+
+
+def by_hour(before: Sequence[float], after: Sequence[float]) -> Markup:
+    """Held comments by hour of the day: bars with this policy, a line for then."""
+    top = nice(max((*before, *after, 0.001)))
+    left, base, high, step = 34, 116, 100, 446 / 24
+    parts = [_axes(left, 480, base, base - high, f"{top:g}")]
+    path = ""
+    for hour, (old, new) in enumerate(zip(before, after, strict=True)):
+        x = left + hour * step
+        if new:
+            parts.append(_rect("h", x + 1, base - new / top * high, step - 2, new / top * high))
+        path += f"{'L' if path else 'M'}{x:.1f} {base - old / top * high:.1f}h{step:.1f}"
+        if hour % 6 == 0:
+            parts.append(_words(x, base + 15, f"{hour:02d}:00"))
+    parts.append(_path("line", path))
+    return _svg(parts, _("Comments held by hour of the day; the line is what was held then"), 480, 136)
+
+
+def trade_off(advice: Advice) -> Markup:
+    """The way from lenient to strict: the queue to the right, what slips through upwards."""
+    points = [point for point in advice.points if point.missed.value is not None]
+    if not points:
+        return Markup()
+    right = nice(max(point.per_hour for point in points))
+    top = nice(max(1.0, *((point.missed.value or 0.0) * 100 for point in points))) / 100
+    left, base, width, high = 52, 190, 404, 176
+
+    def at(point: Point) -> tuple[float, float]:
+        missed = min(1.0, (point.missed.value or 0.0) / top)
+        return left + point.per_hour / right * width, base - missed * high
+
+    path = "".join(f"{'L' if n else 'M'}{at(p)[0]:.1f} {at(p)[1]:.1f}" for n, p in enumerate(points))
+    parts = [
+        _axes(left, left + width, base, base - high, format_percent(top)),
+        _words(left + width, base + 16, f"{right:g}", "end"),
+        _words(left, base + 34, _("comments an hour for people →")),
+        _words(left + 8, 24, _("↑ slips through")),
+        _path("line", path),
+    ]
+    heights: list[float] = []
+    for point, label, is_ours in ((advice.today, _("today"), False), (advice.proposed, _("proposed"), True)):
+        if point.missed.value is None:
+            continue
+        x, y = at(point)
+        # A disc and a square: told apart without their colours.
+        parts.append(_disc("a", x, y, 5.5) if is_ours else _rect("q", x - 4.5, y - 4.5, 9, 9))
+        place = max(12.0, y - 10)
+        while any(abs(place - other) < 14 for other in heights):
+            place += 14
+        heights.append(place)
+        anchor, aside = ("end", -9) if x > left + width * 0.75 else ("start", 9)
+        parts.append(_words(x + aside, place, label, anchor, is_strong=True))
+    return _svg(parts, _("What slips through against the queue, from lenient to strict"), 480, 230)
+
+
+def spread(one: Spread) -> Markup:
+    """This week's scores as bars, the four weeks before as a line; heights by the square root of shares."""
+    here, there = max(1, sum(one.now)), max(1, sum(one.before))
+    bins, width, base, high = len(one.now), 210.0, 60, 54
+    step = width / bins
+    parts = [_path("axis", f"M0 {base}H{width:.0f}")]
+    path = ""
+    for place, (now, before) in enumerate(zip(one.now, one.before, strict=True)):
+        x, tall = place * step, math.sqrt(now / here) * high
+        if now:
+            parts.append(_rect("q", x + 1, base - tall, step - 2, tall))
+        path += f"{'L' if path else 'M'}{x:.1f} {base - math.sqrt(before / there) * high:.1f}h{step:.1f}"
+    parts.append(_path("line", path))
+    # The bins' edges, see moderation.drift.EDGES.
+    for label, place, anchor in (
+        ("0", 0, "start"),
+        ("0.1", 4, "middle"),
+        ("0.5", 8, "middle"),
+        ("1", 14, "end"),
+    ):
+        parts.append(_words(place * step, base + 14, label, anchor))
+    return _svg(parts, _("Scores of this week as bars, of the four weeks before as a line"), 210, 78)
+
+
+def over_versions(rows: Sequence[tuple[str, float | None, str]], *, title: str, low: float = 0.0) -> Markup:
+    """One mark for each model, oldest first, joined by a line; the axis runs from ``low`` to 1.
+
+    :param rows: (a short label, a value in [0, 1], what it is: ``champion``, ``challenger`` or other).
+    """
+    left, width, base, high = 44, 380, 116, 92
+    step = width / max(1, len(rows))
+    every = max(1, math.ceil(len(rows) / 6))
+    path, marks = "", []
+    for place, (label, value, status) in enumerate(rows):
+        x, is_last = left + (place + 0.5) * step, place == len(rows) - 1
+        if (len(rows) - 1 - place) % every == 0:
+            marks.append(_words(x, base + 16, label, "middle"))
+        if value is None:
+            continue
+        y = base - max(0.0, (value - low) / (1 - low)) * high
+        path += f"{'L' if path else 'M'}{x:.1f} {y:.1f}"
+        # The champion is a square, the others are discs.
+        marks.append(_rect("a", x - 5, y - 5, 10, 10) if status == "champion" else _disc("q", x, y, 4))
+        if is_last or status == "champion":
+            marks.append(_words(x, y - 10, f"{value:.2f}", "middle", is_strong=True))
+    parts = [
+        _axes(left, left + width, base, base - high, "1"),
+        _words(left - 6, base, f"{low:g}", "end"),
+        _path("line", path),
+        *marks,
+    ]
+    return _svg(parts, title, 440, 138)
+
+
+def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
+    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        kind, x, y, width, height
+    )
+
+
+def _disc(kind: str, x: float, y: float, radius: float) -> Markup:
+    return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(kind, x, y, radius)
+
+
+def _path(kind: str, drawn: str) -> Markup:
+    return Markup('<path class="{}" d="{}"/>').format(kind, drawn)
+
+
+def _words(x: float, y: float, words: str, anchor: str = "start", *, is_strong: bool = False) -> Markup:
+    return Markup('<text{} x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+        Markup(' class="strong"') if is_strong else "", x, y, anchor, words
+    )
+
+
+def _axes(left: float, right: float, base: float, top: float, label: str) -> Markup:
+    return _path("axis", f"M{left} {base}H{right}M{left} {top}H{right}") + _words(
+        left - 6, top + 8, label, "end"
+    )
+
+
+def _svg(parts: Sequence[Markup], title: str, width: int, height: int) -> Markup:
+    return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        width, height, title, Markup().join(parts)
+    )
