@@ -79,6 +79,41 @@ def person_by_password(session: Session, *, email: str, password: str) -> Modera
     return person
 
 
+def person_by_oidc(
+    session: Session, *, issuer: str, subject: str, email: str, is_verified: bool, name: str, now: datetime
+) -> Moderator | None:
+    """The person whom an OpenID Connect issuer vouches for, else None.
+
+    Known by issuer and subject, which never change hands; the first time by a verified address that has an
+    account here, or an open invitation. Being known to the issuer alone opens nothing.
+    """
+    mark = f"{issuer}|{subject}"[:300]
+    person = session.scalar(select(Moderator).where(Moderator.oidc_subject == mark))
+    if person is None and is_verified and email:
+        person = _by_email(session, email.strip().lower())
+        if person is None:
+            person = _invited(session, email.strip().lower(), name=name, now=now)
+        if person is not None and person.oidc_subject is None:
+            person.oidc_subject = mark
+    if person is None or person.disabled_at is not None or person.oidc_subject != mark:
+        return None
+    return person
+
+
+def _invited(session: Session, email: str, *, name: str, now: datetime) -> Moderator | None:
+    row = session.scalar(
+        update(Invitation)
+        .where(Invitation.email == email, Invitation.used_at.is_(None), Invitation.expires_at > now)
+        .values(used_at=now)
+        .returning(Invitation)
+    )
+    if row is None:
+        return None
+    person = sites.add_moderator(session, email=email, name=name[:200] or email, password=None, now=now)
+    _take_role(session, person, row)
+    return person
+
+
 def set_password(session: Session, person: Moderator, password: str) -> None:
     """A new password; every session of the person ends.
 
@@ -304,11 +339,15 @@ def accept(
         )
     else:
         set_password(session, person, password)
+    _take_role(session, person, row)
+    return person
+
+
+def _take_role(session: Session, person: Moderator, row: Invitation) -> None:
     if row.role == "admin" and row.site_id is None:
         person.is_admin = True
     elif row.site_id is not None:
         give_role(session, person.id, row.site_id, row.role)
-    return person
 
 
 def give_role(session: Session, person_id: str, site_id: str, role: str) -> None:

@@ -209,6 +209,15 @@ class Settings:
     metrics_port: int = _setting(
         "Port on which each worker answers Prometheus, in a container of its own; 0: none", 0, reads=_count
     )
+    oidc_issuer: str = _setting(
+        "OpenID Connect issuer with which moderators may sign in, such as https://login.example.org; "
+        "empty: with passwords alone",
+        "",
+        reads=_web_address,
+    )
+    oidc_client_id: str = _setting("Client id that this issuer knows the desk by", "")
+    oidc_client_secret: str = _setting("Client secret at this issuer", "", secret=True)
+    oidc_name: str = _setting("What the button for this sign-in says", "OpenID Connect")
     sentry_dsn: str = _setting("Where to report errors (Sentry); empty: nowhere", "", secret=True)
     otlp_endpoint: str = _setting("Where to send traces (OpenTelemetry, OTLP over HTTP); empty: nowhere", "")
 

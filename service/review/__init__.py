@@ -84,4 +84,4 @@ def _version_of_static() -> str:
 
 
 __all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "learning", "numbers", "oidc",
-           "policy",            "queue", "register", "team"]  # fmt: skip
+           "policy", "queue", "register", "team"]  # fmt: skip

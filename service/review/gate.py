@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlsplit
 
-from flask import current_app, flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,6 +14,7 @@ from moderation import people
 from moderation.errors import Invalid, NotFound
 from moderation.tables import Moderator
 from service import limits
+from service.door import settings
 from service.review.desk import bp, database, is_htmx, open_to_all, utcnow, vault
 
 #: Tries a minute: for one address on the network, and for one account from everywhere.
@@ -26,7 +27,7 @@ _HALF_WAY_SECONDS = 300
 @open_to_all
 def sign_in() -> str:
     """The form, with where to go afterwards."""
-    return _form(to=_safe(request.args.get("to", "")))
+    return _form(to=safe(request.args.get("to", "")))
 
 
 @bp.post("/sign-in")
@@ -36,7 +37,7 @@ def enter() -> AnyResponse | tuple[str, int]:
 
     The answer to a wrong address and to a wrong password is the same, and takes as long.
     """
-    email, to = request.form.get("email", ""), _safe(request.form.get("to", ""))
+    email, to = request.form.get("email", ""), safe(request.form.get("to", ""))
     limits.check("address", "sign-in:" + limits.caller_hash(), PER_ADDRESS)
     limits.check("account", "sign-in:" + vault().email_hash(email), PER_ACCOUNT)
     with database().writing() as db:
@@ -55,7 +56,7 @@ def second_factor() -> AnyResponse | tuple[str, int] | str:
     if not person_id or utcnow().timestamp() - began > _HALF_WAY_SECONDS:
         session.pop("half_way", None)
         return redirect(url_for("desk.sign_in"), 303)
-    to = _safe(request.values.get("to", ""))
+    to = safe(request.values.get("to", ""))
     if request.method == "GET":
         return render_template("desk/code.html", to=to, fault="")
     limits.check("account", "code:" + person_id, PER_ACCOUNT)
@@ -131,11 +132,11 @@ def let_in(person: Moderator, token: str) -> None:
 
 
 def _form(*, to: str, email: str = "", fault: str = "") -> str:
-    oidc_name = current_app.config.get("OIDC_NAME", "")
+    oidc_name = settings().oidc_name if settings().oidc_issuer else ""
     return render_template("desk/sign_in.html", to=to, email=email, fault=fault, oidc_name=oidc_name)
 
 
-def _safe(to: str) -> str:
+def safe(to: str) -> str:
     """An address on the desk itself, else "": a sign-in must not send people elsewhere."""
     parts = urlsplit(to)
     is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/desk") and "\\" not in to
