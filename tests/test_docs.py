@@ -55,3 +55,15 @@ def test_every_link_to_a_file_leads_somewhere(page):
     ]
 
     assert missing == []
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text()
+
+    missing = [
+        path
+        for path in (page.removeprefix("docs/") for page in PAGES if page.startswith("docs/"))
+        if path not in nav
+    ]
+
+    assert missing == []
