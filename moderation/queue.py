@@ -20,6 +20,8 @@ MOST_COUNTED = 999
 #: How long a comment that someone has open is kept from the others.
 LEASE_SECONDS = 90
 _LINE_CHARACTERS = 180
+#: Words are looked for in this many of the latest decided comments: no index finds a word inside a text.
+SEARCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,10 @@ def page_of(session: Session, question: Question, *, after: str = "", limit: int
 
 
 def next_of(session: Session, question: Question, *, after: str, now: datetime) -> Any | None:
-    """The row that a person gets next: after this one, else from the top; nobody else has it open."""
+    """The row that a person gets next: after this one, else from the top; nobody else has it open.
+
+    One statement, or two when nothing is left after it.
+    """
     free = or_(
         Comment.opened_by.is_(None), Comment.opened_by == question.person_id, Comment.opened_until < now
     )
@@ -283,6 +288,9 @@ def _from(question: Question, *columns: Any) -> Select[Any]:
             )
         case _:
             raise ValueError(question.view)
+    if question.view == "decided" and question.text:
+        latest = select(Comment.id).where(on_sites, Comment.decided_at.is_not(None))
+        query = query.where(Comment.id.in_(latest.order_by(Comment.decided_at.desc()).limit(SEARCHED)))
     return query.where(*_filters(question))
 
 

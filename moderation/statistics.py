@@ -134,10 +134,12 @@ def _hour(session: Session, column: Any) -> Any:
     """The hour of a time, as a value that both databases group by."""
     if session.get_bind().dialect.name == "sqlite":
         return func.strftime("%Y-%m-%dT%H", column)
-    return func.to_char(func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24')
+    return func.date_trunc("hour", column)
 
 
-def _as_time(hour: str) -> datetime:
+def _as_time(hour: str | datetime) -> datetime:
+    if isinstance(hour, datetime):
+        return hour.astimezone(UTC)
     return datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)
 
 

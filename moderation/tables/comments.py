@@ -192,6 +192,13 @@ class Comment(Base):
             postgresql_where=text("open_reports > 0"),
         ),
         Index("ix_comments_decided", "site_id", "decided_at"),
+        # What was passed on is rare: counting it must not read the whole queue.
+        Index(
+            "ix_comments_escalated",
+            "site_id",
+            sqlite_where=text("escalated_at is not null"),
+            postgresql_where=text("escalated_at is not null"),
+        ),
         # Who has what open: a handful of rows, asked at every pulse of every open page.
         Index(
             "ix_comments_opened",

@@ -38,7 +38,9 @@ def like(kind: str, comment_id: str) -> str:
     context = _likes(kind, comment_id)
     if is_htmx():
         return render_template("desk/_like.html", question=question, asked=asked_of(question), **context)
-    return whole_page(question, None, is_reading=True, like=context)
+    with database().reading() as db:
+        page = queue.page_of(db, question)
+    return whole_page(question, None, page, is_reading=True, like=context)
 
 
 @bp.post("/like/<any(author, cluster, domain):kind>/<comment_id>")

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
@@ -18,6 +18,9 @@ from service.review.desk import PLACES, bp, database, sites_asked, utcnow
 
 PLACES.append(("desk.numbers", lazy_gettext("Numbers"), "read-only"))
 
+_NAME = "below-the-line-numbers"
+_KEPT_SECONDS = 60
+_MOST_KEPT = 100
 #: A formula in a cell of a spreadsheet runs when the file is opened; an apostrophe makes it text.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -136,8 +139,21 @@ def _asked() -> tuple[Numbers, int]:
     days = request.args.get("days", "7")
     chosen = int(days) if days.isdigit() and int(days) in PERIODS else 7
     _site, site_ids = sites_asked()
-    with database().reading() as db:
-        return numbers_of(db, site_ids, days=chosen, now=utcnow()), chosen
+    key, now = (site_ids, chosen), utcnow()
+    known = _kept().get(key)
+    if known is None or (now - known.period.until).total_seconds() > _KEPT_SECONDS:
+        with database().reading() as db:
+            known = numbers_of(db, site_ids, days=chosen, now=now)
+        if len(_kept()) >= _MOST_KEPT:
+            _kept().clear()
+        _kept()[key] = known
+    return known, chosen
+
+
+def _kept() -> dict[tuple[tuple[str, ...], int], Numbers]:
+    """Figures of the last minute in this process: a plot and its table agree, and a reload costs nothing."""
+    kept: dict[tuple[tuple[str, ...], int], Numbers] = current_app.extensions.setdefault(_NAME, {})
+    return kept
 
 
 def _percent(value: float) -> str:

@@ -39,8 +39,10 @@ def view(view: str) -> str:
         with database().reading() as db:
             page = queue.page_of(db, question, after=after)
         return render_template("desk/_rows.html", **list_context(question, page))
-    opened = None if request.args.get("list") else take_next(question, after="")
-    return whole_page(question, opened)
+    with database().reading() as db:
+        page = queue.page_of(db, question)
+    opened = None if request.args.get("list") else take_first(question, page)
+    return whole_page(question, opened, page)
 
 
 @bp.get("/comments/<comment_id>")
@@ -51,7 +53,9 @@ def comment(comment_id: str) -> str:
     if is_htmx():
         with database().reading() as db:
             return render_template("desk/_comment.html", **comment_context(db, question, comment_id))
-    return whole_page(question, comment_id, is_reading=True)
+    with database().reading() as db:
+        page = queue.page_of(db, question)
+    return whole_page(question, comment_id, page, is_reading=True)
 
 
 @bp.get("/pulse")
@@ -100,6 +104,15 @@ def take(comment_id: str) -> bool:
     return taken
 
 
+def take_first(question: Question, page: queue.Page) -> str | None:
+    """The first comment of a page that nobody else has open, with its lease."""
+    now = utcnow()
+    for row in page.rows:
+        if not queue.is_busy(row, me().id, now) and (not may_act(row.site_id) or take(row.id)):
+            return str(row.id)
+    return take_next(question, after="") if page.next_key else None
+
+
 def take_next(question: Question, *, after: str) -> str | None:
     """Find the next comment and take its lease; two people who ask at once get two comments."""
     now = utcnow()
@@ -120,6 +133,7 @@ def may_act(site_id: str) -> bool:
 def whole_page(
     question: Question,
     opened: str | None,
+    page: queue.Page,
     *,
     is_reading: bool = False,
     like: dict[str, Any] | None = None,
@@ -129,14 +143,14 @@ def whole_page(
     :param like: the dry run of an act on many, in place of a comment.
     """
     with database().reading() as db:
-        page = queue.page_of(db, question)
         context: dict[str, Any] = list_context(question, page)
         context |= choices_of(db, question)
         context["counts"] = queue.counts_of(db, question)
         context["saved"] = saved_by(db, me().id)
         context["notices"] = _notices(db, question)
         if question.is_filtered:
-            context["found"] = queue.matches(db, question)
+            context["found"] = queue.matches(db, question) if page.next_key else len(page.rows)
+            context["searched"] = queue.SEARCHED
         if not page.rows:
             context["last"] = dossier.last_decision(db, question.site_ids)
         context["open"] = opened is not None
