@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from moderation.errors import Refused
-from moderation.settings import embedded_socket
+from moderation.kept import embedded_socket
 
 FOLDER = "broker"
 

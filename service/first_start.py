@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from moderation import sites
 from moderation.errors import Refused
+from moderation.kept import SECRETS_FILE, keep_secrets, kept_secrets
 from moderation.migrations import upgrade
-from moderation.settings import SECRETS_FILE, Settings, keep_secrets, kept_secrets
+from moderation.settings import Settings
 from moderation.store import open_database
 from moderation.tables import Endpoint, Moderator, Site, SiteKey
 from moderation.vault import Vault, key_digest

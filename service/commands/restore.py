@@ -28,7 +28,8 @@ def command(folder: Path, replace: bool) -> None:
 
 def _keys_of(folder: Path) -> dict[str, str]:
     """On a new machine there are no keys yet: the settings are read with those of the backup."""
-    from moderation.settings import kept_secrets, variable
+    from moderation.kept import kept_secrets
+    from moderation.settings import variable
 
     data_dir = Path(os.environ.get("BTL_DATA_DIR", "").strip() or "var").expanduser().absolute()
     try:

@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from moderation.kept import LONGEST_SOCKET_PATH, embedded_socket, keep_secrets
 from moderation.settings import (
-    LONGEST_SOCKET_PATH,
     Settings,
     SettingsFaults,
-    embedded_socket,
-    keep_secrets,
     settings,
     unknown_variables,
     variable,

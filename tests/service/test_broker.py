@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from moderation.settings import embedded_socket
+from moderation.kept import embedded_socket
 from service import broker
 
 pytestmark = pytest.mark.processes

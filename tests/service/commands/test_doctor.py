@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from moderation.settings import keep_secrets
+from moderation.kept import keep_secrets
 from service.commands.doctor import command
 
 NOBODY = "redis://127.0.0.1:1/0"
