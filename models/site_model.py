@@ -33,6 +33,8 @@ SIZE = _DENSE + (1 << WORD_BITS)
 #: Words weigh less than the champion at first: a prior in the scale of the features.
 _WORD_SCALE = 0.7
 #: Of the comments that it approves, or rejects, this share may be wrong, by the upper end of its interval.
+#: Where a newsroom rejects little, half of its own share of rejections is the bound: approving everything
+#: would keep any looser one.
 WRONGLY_APPROVED = 0.08
 WRONGLY_REJECTED = 0.05
 #: What is likelier than this to be rejected is looked at, even where the shipped model would publish it.
@@ -173,7 +175,9 @@ def train(examples: Sequence[Example], *, version: str, base: str, seed: int = 7
         raise TooFew("The older decisions are nearly all of one kind; more of both are needed.")
 
     def fitted(strength: float, rows: Any) -> Any:
-        return LogisticRegression(C=strength, max_iter=300).fit(features[rows], values[rows], weights[rows])
+        return LogisticRegression(C=strength, solver="liblinear", random_state=seed).fit(
+            features[rows], values[rows], weights[rows]
+        )
 
     folds = list(StratifiedKFold(4, shuffle=True, random_state=seed).split(np.arange(cut), values[:cut]))
     best, found = math.inf, np.zeros(cut)
@@ -235,13 +239,12 @@ def lines_for(values: NDArray[Any], likely: NDArray[Any]) -> tuple[float | None,
 
     :return: (approve below, reject from), None where no such range exists.
     """
+    allowed = min(WRONGLY_APPROVED, float(np.mean(values)) / 2)
     order = np.argsort(likely)
     wrong_below = np.cumsum(values[order])
     wrong_above = np.cumsum(1 - values[order][::-1])
     counts = range(1, len(values) + 1)
-    approve = [
-        n for n, wrong in zip(counts, wrong_below, strict=True) if _upper(wrong, n) <= WRONGLY_APPROVED
-    ]
+    approve = [n for n, wrong in zip(counts, wrong_below, strict=True) if _upper(wrong, n) <= allowed]
     reject = [n for n, wrong in zip(counts, wrong_above, strict=True) if _upper(wrong, n) <= WRONGLY_REJECTED]
     sorted_likely = likely[order]
     below = float(sorted_likely[approve[-1] - 1]) if approve else None
