@@ -128,6 +128,12 @@ def command() -> None:
         raise SystemExit(1) from None
 
 
+def _say(line: str) -> None:
+    """Tell the operator. A terminal that was closed must not keep us from stopping everything."""
+    with contextlib.suppress(OSError):
+        click.echo(line)
+
+
 def _run(data_dir: Path, lock: int, began: float) -> None:
     from service import first_start
 
@@ -142,10 +148,11 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
     settings = Settings.from_environment(os.environ)
     webhook_url = f"http://127.0.0.1:{settings.news_site_port}/webhooks"
     run_file = data_dir / RUN_FILE
-    with Stack(data_dir, click.echo, let_go=(lock,)) as stack:
+    with Stack(data_dir, _say, let_go=(lock,)) as stack:
         if settings.embeds_broker:
-            mend = lambda: click.echo(f"Jobs that cannot be read are set aside: {broker.set_aside(data_dir)}")  # noqa: E731
-            stack.add(Process("broker", broker.command(data_dir), last=True, mend=mend))
+            stack.add(
+                Process("broker", broker.command(data_dir), last=True, mend=lambda: _set_jobs_aside(data_dir))
+            )
         preparing = stack.run_once(lambda: _prepare(settings, kept, webhook_url))
         warm_up(WARM, WARM_ROOMS, between=stack.tend)
         prepared = stack.finished(preparing)
@@ -160,8 +167,12 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
             )
         finally:
             run_file.unlink(missing_ok=True)
-        click.echo("\nStopping …")
-    click.echo(f"Stopped. Nothing is left running; the data stays in {data_dir}")
+        _say("\nStopping …")
+    _say(f"Stopped. Nothing is left running; the data stays in {data_dir}")
+
+
+def _set_jobs_aside(data_dir: Path) -> None:
+    _say(f"Jobs that cannot be read are set aside: {broker.set_aside(data_dir)}")
 
 
 def _prepare(settings: Settings, kept: dict[str, str], webhook_url: str) -> None:
@@ -177,7 +188,7 @@ def _tidy(data_dir: Path) -> None:
     """Clear away what an earlier run left when it was killed."""
     ended = end_strays(data_dir)
     if ended:
-        click.echo(f"Ended {ended} processes that an earlier run left behind when it was killed.")
+        _say(f"Ended {ended} processes that an earlier run left behind when it was killed.")
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     # Figures of processes that are gone; prometheus_client would add them up for ever.
     shutil.rmtree(data_dir / "metrics", ignore_errors=True)
@@ -242,7 +253,7 @@ def _tell(settings: Settings, kept: dict[str, str], run_file: Path, seconds: flo
     people = ("moderator_email", "moderator_password")
     urls = {"api_url": api, "desk_url": f"{api}/desk", "news_site_url": news_site}
     write_private(run_file, urls | {name: kept[name] for name in (*names, *people)})
-    click.echo(
+    _say(
         f"Ready after {seconds:.1f} s.\n\n"
         f"  News site   {news_site}        write a comment as a reader\n"
         f"  Desk        {api}/desk   decide what is held\n"
