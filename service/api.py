@@ -12,7 +12,7 @@ from service import accepting, idempotency, limits, shaping, waiting
 from service.door import database, nudge, settings, utcnow, vault
 from service.problems import document_of, problem_of
 from service.reading import Blueprint
-from service.schemas import AppealIn, BatchIn, DecisionIn, EditIn, ListQuery, ReportIn, Wait
+from service.schemas import AppealIn, BatchIn, DecisionIn, EditIn, ListQuery, ReportIn
 from service.schemas_out import (
     AcceptedOut,
     AppealOut,
@@ -44,6 +44,12 @@ _ONCE = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9._-]+$"},
     "description": "The same request with the same key is one comment.",
 }
+_WAIT = {
+    "in": "query",
+    "name": "wait",
+    "schema": {"type": "integer", "minimum": 0, "maximum": waiting.LONGEST_SECONDS},
+    "description": "Seconds to wait for the decision.",
+}
 _PREFER = {
     "in": "header",
     "name": "Prefer",
@@ -53,21 +59,19 @@ _PREFER = {
 
 
 @bp.post("/comments")
-@bp.doc(parameters=[_ONCE, _PREFER])
-@bp.arguments(Wait(), location="query")
+@bp.doc(parameters=[_ONCE, _PREFER, _WAIT])
 @bp.arguments(accepting.COMMENT, location="json_or_form")
 @bp.response(202, AcceptedOut, description="Kept; the decision comes by webhook")
 @bp.alt_response(200, schema=CommentOut, description="Decided in time, or received before", success=True)
-def create_comment(query: dict[str, Any], fields: dict[str, Any]) -> Response:
+def create_comment(fields: dict[str, Any]) -> Response:
     """Take a comment in and promise a decision by webhook
 
     With `Prefer: wait=N` or `?wait=N` the answer is the decided comment (200) if there is one in time.
     An `Idempotency-Key` makes repetition safe for 24 hours, an `external_id` for ever.
     """
-    seconds = waiting.seconds_asked(query.get("wait"))
+    seconds = waiting.seconds_asked()
     taken = accepting.accept(fields, key=(key := idempotency.key_sent()))
     comment = taken.comment
-    location = url_for("comments.read_comment", comment_id=comment.id)
     if seconds and waiting.is_judged_in(database(), comment.id, comment.revision, seconds):
         with database().reading() as session:
             response = jsonify(shaping.comment(comment_of(session, g.site.id, comment.id)))
@@ -78,7 +82,7 @@ def create_comment(query: dict[str, Any], fields: dict[str, Any]) -> Response:
         response.status_code = 202
     else:
         response = jsonify(shaping.comment(comment))
-    response.headers["Location"] = location
+    response.headers["Location"] = f"{request.script_root}/v1/comments/{comment.id}"
     return response
 
 
@@ -148,17 +152,16 @@ def read_comment(comment_id: str) -> Response:
 
 
 @bp.put("/comments/<comment_id>")
-@bp.doc(parameters=[_PREFER])
-@bp.arguments(Wait(), location="query")
+@bp.doc(parameters=[_PREFER, _WAIT])
 @bp.arguments(EditIn(), location="json")
 @bp.response(202, CommentOut, description="Kept as a new revision, to be judged again")
 @bp.alt_response(200, schema=CommentOut, description="Judged in time", success=True)
-def edit_comment(query: dict[str, Any], fields: dict[str, Any], comment_id: str) -> Response:
+def edit_comment(fields: dict[str, Any], comment_id: str) -> Response:
     """Send a new revision
 
     What readers see stays until the new verdict; held or rejected, it comes down.
     """
-    seconds = waiting.seconds_asked(query.get("wait"))
+    seconds = waiting.seconds_asked()
     accepting.check_limits(g.site, {"name": "", **fields})
     with database().writing() as session:
         comment = comment_of(session, g.site.id, comment_id, lock=True)

@@ -25,8 +25,8 @@ def register(app: Flask, *, https: bool) -> None:
 
     @app.after_request
     def put(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
+        headers = response.headers
+        headers.extend((name, value) for name, value in _ALWAYS.items() if name not in headers)
         if response.status_code == 204:
             response.headers.pop("Content-Type", None)
         if https:

@@ -46,12 +46,15 @@ class Blueprint(flask_smorest.Blueprint):
     }
 
 
-def load(schema: Schema, document: Any) -> dict[str, Any]:
-    """:raises Invalid: with every fault."""
+def load(schema: Schema, document: Any, *, at: str = "") -> dict[str, Any]:
+    """:param at: what pointers begin with: ``"?"`` for a query.
+
+    :raises Invalid: with every fault.
+    """
     try:
         return schema.load(document)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise Invalid(list(_faults(error.messages, at))) from None
 
 
 def read_json(also: str = "") -> Any:

@@ -11,17 +11,25 @@ from sqlalchemy import select
 
 from moderation.store import Database
 from moderation.tables import Comment
+from service.reading import load
+from service.schemas import Wait
 
 LONGEST_SECONDS = 30
 #: Who waits holds a thread of the web server; the others answer those who do not wait.
 _SEATS = threading.BoundedSemaphore(2)
+_WAIT = Wait()
 _PREFERENCE = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?', re.IGNORECASE)
 
 
-def seconds_asked(wait: int | None) -> int:
-    """:param wait: from the query, checked; it wins over the header, which is a wish and so only capped."""
-    if wait is not None:
-        return wait
+def seconds_asked() -> int:
+    """How long the request is ready to wait. The query wins over the header, which is a wish and only capped.
+
+    :raises Invalid: for a query that asks for anything else.
+    """
+    if request.query_string:
+        wait: int | None = load(_WAIT, request.args.to_dict(), at="?").get("wait")
+        if wait is not None:
+            return wait
     found = _PREFERENCE.search(", ".join(request.headers.getlist("Prefer")))
     return min(int(found[1]), LONGEST_SECONDS) if found else 0
 
