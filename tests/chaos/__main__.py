@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -128,6 +129,8 @@ def main() -> int:
     chosen = [
         fault for fault in FAULTS if arguments.only in fault.name and (fault.short or not arguments.short)
     ]
+    # Asked to stop, everything that was started is stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, rows = Console(stderr=True), []
     try:
         with stage() as made:
