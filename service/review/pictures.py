@@ -36,7 +36,8 @@ class Threshold:
 
     attribute: str
     drawing: Markup
-    says: str
+    hold: str
+    reject: str
 
 
 def thresholds(policy: Policy) -> list[Threshold]:
@@ -53,15 +54,15 @@ def _threshold(name: str, policy: Policy) -> Threshold:
     for (kind, high), begin, end in zip(_LOOKS.values(), ends[:-1], ends[1:], strict=True):
         if end > begin:
             parts.append(_rect(kind, begin * 300, 19 - high, (end - begin) * 300, high))
-    said = []
-    if hold < reject and hold <= 1:
-        said.append(_("held from %(line)s", line=figure(hold)))
-    if reject <= 1:
-        said.append(_("rejected from %(line)s", line=figure(reject)))
     drawing = Markup(
         '<svg class="plot zones" viewBox="0 0 300 20" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(Markup().join(parts))
-    return Threshold(name, drawing, ", ".join(said) or _("no line"))
+    return Threshold(
+        attribute=name,
+        drawing=drawing,
+        hold=figure(hold) if hold < reject and hold <= 1 else _("never"),
+        reject=figure(reject) if reject <= 1 else _("never"),
+    )
 
 
 def outcomes(before: Mapping[str, int], after: Mapping[str, int]) -> Markup:
@@ -101,35 +102,37 @@ def trade_off(advice: Advice) -> Markup:
     points = [point for point in advice.points if point.missed.value is not None]
     if not points:
         return Markup()
-    right = nice(max(point.per_hour for point in points))
-    top = nice(max(1.0, *((point.missed.value or 0.0) * 100 for point in points))) / 100
+    ends = (advice.today, advice.proposed)
+    # Drawn as far as the two places need it: the far ends would flatten what lies between them.
+    right = nice(100 * 2.5 * max(0.01, *(point.per_hour for point in ends))) / 100
+    most = max((point.missed.value or 0.0) for point in ends)
+    top = min(1.0, nice(1000 * 2 * max(0.01, most)) / 1000)
     left, base, width, high = 52, 190, 404, 176
 
     def at(point: Point) -> tuple[float, float]:
-        missed = min(1.0, (point.missed.value or 0.0) / top)
-        return left + point.per_hour / right * width, base - missed * high
+        return left + point.per_hour / right * width, base - (point.missed.value or 0.0) / top * high
 
-    path = "".join(f"{'L' if n else 'M'}{at(p)[0]:.1f} {at(p)[1]:.1f}" for n, p in enumerate(points))
+    path = ""
+    for x, y in (at(point) for point in points):
+        if x <= left + width and y >= base - high:
+            path += f"{'L' if path else 'M'}{x:.1f} {y:.1f}"
     parts = [
-        _axes(left, left + width, base, base - high, format_percent(top)),
+        _axes(left, left + width, base, base - high, format_percent(top, "#,##0.#%")),
         _words(left + width, base + 16, f"{right:g}", "end"),
         _words(left, base + 34, _("comments an hour for people →")),
-        _words(left + 8, 24, _("↑ slips through")),
+        _words(left + 8, 26, _("↑ slips through")),
         _path("line", path),
     ]
-    heights: list[float] = []
-    for point, label, is_ours in ((advice.today, _("today"), False), (advice.proposed, _("proposed"), True)):
-        if point.missed.value is None:
-            continue
-        x, y = at(point)
-        # A disc and a square: told apart without their colours.
-        parts.append(_disc("a", x, y, 5.5) if is_ours else _rect("q", x - 4.5, y - 4.5, 9, 9))
-        place = max(12.0, y - 10)
-        while any(abs(place - other) < 14 for other in heights):
-            place += 14
-        heights.append(place)
-        anchor, aside = ("end", -9) if x > left + width * 0.75 else ("start", 9)
-        parts.append(_words(x + aside, place, label, anchor, is_strong=True))
+    (old_x, old_y), (new_x, new_y) = at(advice.today), at(advice.proposed)
+    # A disc and a square: told apart without their colours. Their words lie on opposite sides.
+    parts += [
+        _rect("q", old_x - 4.5, old_y - 4.5, 9, 9),
+        _disc("a", new_x, new_y, 5.5),
+        _words(old_x + (9 if old_x >= new_x else -9), old_y - 9, _("today"),
+               "start" if old_x >= new_x else "end", is_strong=True),
+        _words(new_x + (-9 if old_x >= new_x else 9), new_y - 9, _("proposed"),
+               "end" if old_x >= new_x else "start", is_strong=True),
+    ]  # fmt: skip
     return _svg(parts, _("What slips through against the queue, from lenient to strict"), 480, 230)
 
 

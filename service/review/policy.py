@@ -116,6 +116,8 @@ def advise_policy() -> Response:
                 advice, material = advise_on(
                     db, site.id, checked["policy"], days=_days(), now=utcnow(), **wanted
                 )
+                if wish == "missed" and not advice.today.missed.of_all:
+                    raise ValueError("nobody rejected anything")
                 more = {
                     "advice": advice,
                     "material": material,
@@ -124,9 +126,7 @@ def advise_policy() -> Response:
                     "drawing": pictures.trade_off(advice),
                 }
             except ValueError:
-                more = {
-                    "no_advice": _("No comment was judged in these days: there is nothing to learn from.")
-                }
+                more = {"no_advice": _("Nothing to tell it from: in these days people rejected nothing.")}
         return _result(db, "desk/policy_advised.html", site, scope, text, more)
 
 

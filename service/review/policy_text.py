@@ -59,9 +59,10 @@ def starting_text(*, preset: str = "balanced", scope: str = "site") -> str:
         f"preset: {preset}",
         "",
         *_remark(
-            _("Lines on the machine’s scores, from 0 to 1. From hold_at on a person looks; from reject_at on")
-            + " "
-            + _("the comment is rejected at once.")
+            _(
+                "Lines on the machine’s scores, from 0 to 1. From hold_at on a person looks; "
+                "from reject_at on the comment is rejected at once."
+            )
         ),
         "thresholds:",
     ]

@@ -177,7 +177,7 @@ def test_the_figures_of_a_model_are_said_in_words(desk, senior):
     assert "AUC by model, oldest first" in page
     assert ">0.87<" in page
     assert ">0.50<" in page  # two of four decisions would stay for people
-    assert "About 3.1 % of the decisions look like slips" in page
+    assert "About 3.1% of the decisions look like slips" in page
     assert "in shadow" in page
 
 

@@ -111,7 +111,7 @@ def test_the_check_says_lines_and_hints_or_draws_the_thresholds(desk, senior):
     assert "<html" not in faulty.text
     assert "Line 1" in faulty.text
     assert "Did you mean &#39;strict&#39;?" in faulty.text
-    assert "held from 0.25, rejected from 0.90" in fine.text
+    assert '<td class="number">0.25</td><td class="number">0.90</td>' in fine.text
     assert saved(desk) == []
 
 
