@@ -134,8 +134,7 @@ def _analyzed(caller: Caller, asked: Asked) -> tuple[dict[str, Any], audit.Call]
     language = asked.languages[0] if asked.languages else _usual(caller.site)
     subject = scoring.text_of(words, language=language)
     names = [attributes.plain(name) for name in asked.wanted]
-    needs_deep = any(name != attributes.FAST for name in names)
-    scored = scoring.scores_of([subject], deep=needs_deep)[0]
+    scored = scoring.scored_deeply(subject)
     _check_languages(asked, scored)
     policy = scoring.house_of(caller.site, now).policy
     fast = scoring.scores_of([subject], deep=False)[0] if attributes.FAST in names else None

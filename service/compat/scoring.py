@@ -40,7 +40,10 @@ CACHE_SECONDS = 5.0
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+_PATIENCE_SECONDS = 0.05
+
 _lock = threading.Lock()
+_deep = threading.Lock()
 _loaded: Scorer | None = None
 
 
@@ -75,8 +78,8 @@ def warm() -> None:
 
 def _begin_again() -> None:
     """In a forked child the parent's inference threads are not there."""
-    global _loaded, _lock
-    _loaded, _lock = None, threading.Lock()
+    global _loaded, _lock, _deep
+    _loaded, _lock, _deep = None, threading.Lock(), threading.Lock()
 
 
 os.register_at_fork(after_in_child=_begin_again)
@@ -112,6 +115,20 @@ def scores_of(
 ) -> list[Scored]:
     """:param deep: None asks the deep tier where it could cross one of ``lines``."""
     return scorer().score(texts, lines=lines, deep=deep)
+
+
+def scored_deeply(text: Text) -> Scored:
+    """One text with the deep tier's word, whatever the fast one says.
+
+    One at a time in each process: under a flood the others wait a moment and then make do with the fast
+    tier (``Scored.model`` says so), instead of all waiting for ever longer.
+    """
+    if not _deep.acquire(timeout=_PATIENCE_SECONDS):
+        return scores_of([text], deep=False)[0]
+    try:
+        return scores_of([text], deep=True)[0]
+    finally:
+        _deep.release()
 
 
 @dataclass(frozen=True, slots=True)
