@@ -169,6 +169,7 @@ class Settings:
     news_site_port: int = _setting("Port of the example news site", 8001, reads=_port)
     database_url: str = _setting("Database address", None, reads=_database, secret=True)
     redis_url: str = _setting("Redis or Valkey address", None, reads=_redis, secret=True)
+    redis_master: str = _setting("Name of the master that Sentinel watches", "mymaster")
     broker_url: str = _setting("Broker for jobs, where not that Redis", None, reads=_broker, secret=True)
     secret_key: str = _setting(
         "Signs sessions and form tokens", None, reads=_long_secret, secret=True, kept=True
@@ -263,13 +264,6 @@ class Settings:
         if values["broker_url"] is None:
             values["broker_url"] = values["redis_url"]
         return cls(**values)
-
-    @property
-    def redis_client_url(self) -> str:
-        """The Redis address as redis-py spells it; kombu wants ``redis+socket://`` for a socket."""
-        if self.redis_url.startswith("redis+socket://"):
-            return "unix://" + self.redis_url.removeprefix("redis+socket://")
-        return self.redis_url
 
     @property
     def embeds_broker(self) -> bool:

@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     from flask import Flask
 
     from moderation import logs
+    from moderation.redis_address import transport_options
     from moderation.settings import Settings
     from moderation.store import open_database
     from moderation.vault import vault_of
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         settings=settings,
         database=database or open_database(settings.database_url),
         vault=vault_of(settings.email_keys, settings.hash_key),
-        nudger=Nudger(settings.broker_url),
+        nudger=Nudger(settings.broker_url, transport_options(settings.broker_url, settings.redis_master)),
         aside=Aside(),
     )
     open_door(app, door)
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     problems.register(app)
     headers.register(app, https=settings.is_public)
     app.before_request(auth.check)
-    limits.register(app, settings.redis_client_url)
+    limits.register(app, settings.redis_url, settings.redis_master)
     app.before_request(limits.check_key)
     openapi.register(app)
     for name in _VIEWS:

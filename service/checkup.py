@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from moderation.redis_address import client_of
 from moderation.settings import Settings, SettingsFaults, unknown_variables
 
 SOUND, DOUBTFUL, BROKEN = "sound", "doubtful", "broken"
@@ -158,10 +159,7 @@ def _heartbeats(rows: Sequence[Any]) -> Iterator[Finding]:
 def _redis(settings: Settings) -> Iterator[Finding]:
     import redis
 
-    if settings.redis_url.startswith("sentinel://"):
-        yield sound("redis", "through Sentinel; see /readyz for whether it answers")
-        return
-    client = redis.Redis.from_url(settings.redis_client_url, socket_timeout=3, socket_connect_timeout=3)
+    client = client_of(settings.redis_url, settings.redis_master, timeout=3)
     try:
         server = client.info("server")
         policy = client.info("memory").get("maxmemory_policy", "noeviction")

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 
 from moderation.drift import kept_of
 from moderation.migrations import current, newest
+from moderation.redis_address import client_of
 from moderation.tables import Comment, Delivery, Heartbeat, Site
 from service import auth
 from service.auth import OPEN
@@ -81,19 +82,8 @@ def _schema_fault() -> str | None:
 
 
 def _broker_fault() -> str | None:
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    url = settings().redis_client_url
-    if url.startswith("sentinel://"):
-        return None  # its health is the sentinels' to know; the workers' beat tells of it
-    with Redis.from_url(
-        url,
-        socket_timeout=_PATIENCE_SECONDS,
-        socket_connect_timeout=_PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    ) as client:
+    now = settings()
+    with client_of(now.redis_url, now.redis_master, timeout=_PATIENCE_SECONDS) as client:
         client.ping()
     return None
 

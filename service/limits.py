@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import TooManyRequests
 
 from moderation.logs import log_of
+from moderation.redis_address import for_limits
 from moderation.tables import Site
 
 WINDOW_SECONDS = 60
@@ -55,11 +55,15 @@ class Standing:
 class Limits:
     """The counters of one process.
 
-    :param redis_url: as redis-py spells it.
+    :param redis_url: as the settings spell it.
+    :param master: the one that Sentinel watches, where the address names sentinels.
     """
 
-    def __init__(self, redis_url: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, redis_url: str, clock: Callable[[], float] = time.time, master: str = "mymaster"
+    ) -> None:
         self._redis_url = redis_url
+        self._master = master
         self._clock = clock
         self._lock = threading.Lock()
         self._window = 0
@@ -103,7 +107,7 @@ class Limits:
     def _tell(self, at: str, amount: int, now: float) -> int | None:
         try:
             if self._storage is None:
-                self._storage = _storage_at(self._redis_url)
+                self._storage = _storage_at(self._redis_url, self._master)
             total: int = self._storage.incr(at, WINDOW_SECONDS, amount=amount)
             return total
         except Exception as error:
@@ -112,19 +116,15 @@ class Limits:
             return None
 
 
-def _storage_at(redis_url: str) -> Any:
+def _storage_at(redis_url: str, master: str) -> Any:
     from limits.storage import storage_from_string
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    url = redis_url
-    if url.startswith("unix://"):
-        url = "redis+unix://" + unquote(url.removeprefix("unix://"))
-    elif url.startswith("sentinel://"):
-        hosts = [part.removeprefix("sentinel://").rstrip("/") for part in url.split(";")]
-        url = "redis+sentinel://" + ",".join(hosts)
+    url, options = for_limits(redis_url, master)
     return storage_from_string(
         url,
+        **options,
         socket_timeout=_PATIENCE_SECONDS,
         socket_connect_timeout=_PATIENCE_SECONDS,
         # The library's own retries would sleep in the request.
@@ -132,8 +132,8 @@ def _storage_at(redis_url: str) -> Any:
     )
 
 
-def register(app: Flask, redis_url: str) -> None:
-    app.extensions[_NAME] = Limits(redis_url)
+def register(app: Flask, redis_url: str, master: str) -> None:
+    app.extensions[_NAME] = Limits(redis_url, master=master)
     app.after_request(_say)
 
 

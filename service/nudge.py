@@ -14,6 +14,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from moderation.jobs import QUEUES
@@ -34,10 +35,12 @@ class Nudger:
     """Publishes jobs by name from a thread of its own.
 
     :param broker_url: as kombu spells it.
+    :param options: what kombu's transport must be told besides.
     """
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, options: Mapping[str, Any] | None = None) -> None:
         self._broker_url = broker_url
+        self._options = dict(options or {})
         self._begin()
         _ALL.add(self)
 
@@ -82,7 +85,7 @@ class Nudger:
                     break
                 jobs, self._wanted = self._wanted, set()
             try:
-                sender = sender or sender_to(self._broker_url)
+                sender = sender or sender_to(self._broker_url, self._options)
                 for job in sorted(jobs):
                     publish(sender, job)
                 self._failures = 0
@@ -104,7 +107,7 @@ class Nudger:
                 self._condition.wait(left)
 
 
-def sender_to(broker_url: str) -> Any:
+def sender_to(broker_url: str, options: Mapping[str, Any]) -> Any:
     """A Celery application that only sends; importing the library takes a while, so late."""
     from celery import Celery
 
@@ -119,6 +122,7 @@ def sender_to(broker_url: str) -> Any:
             "max_retries": 0,
             "interval_start": 0,
             "interval_step": 0,
+            **options,
         },
         task_publish_retry=True,
         task_publish_retry_policy={

@@ -15,6 +15,7 @@ from celery.signals import setup_logging, worker_process_init
 from kombu import Queue
 
 from moderation import jobs, logs
+from moderation.redis_address import transport_options
 from moderation.settings import Settings
 
 settings = Settings.from_environment(os.environ)
@@ -62,6 +63,7 @@ app.conf.update(
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        **transport_options(settings.broker_url, settings.redis_master),
     },
     # The broker may come up after us, or go away for a night: keep trying, at most every few seconds.
     broker_connection_retry_on_startup=True,

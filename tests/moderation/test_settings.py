@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from moderation.kept import LONGEST_SOCKET_PATH, embedded_socket, keep_secrets
+from moderation.redis_address import for_limits, for_redis_py
 from moderation.settings import (
     Settings,
     SettingsFaults,
@@ -130,7 +131,8 @@ def test_a_socket_is_spelt_for_each_library(environ):
     found = Settings.from_environment(environ | {"BTL_REDIS_URL": "unix:///run/a%20b.sock"})
 
     assert found.redis_url == "redis+socket:///run/a%20b.sock"
-    assert found.redis_client_url == "unix:///run/a%20b.sock"
+    assert for_redis_py(found.redis_url) == "unix:///run/a%20b.sock"
+    assert for_limits(found.redis_url, "")[0] == "redis+unix:///run/a b.sock"
 
 
 def test_the_socket_moves_when_the_data_folder_is_too_deep(tmp_path):
