@@ -15,10 +15,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from moderation.breaker import is_tripped
+from moderation.breaker import DUE, is_tripped
 from moderation.delivery import Parcel, body_of
 from moderation.tables import Delivery, Endpoint, Event
 from moderation.tables.base import UtcDateTime
@@ -32,10 +32,9 @@ HOLDS_BACK = 4
 ENDPOINTS_EACH = 64
 
 _NOW = bindparam("now", type_=UtcDateTime())
-_DUE: ColumnElement[str] = literal_column("'due'")
 
 _IS_FREE = and_(
-    Delivery.status == _DUE,
+    Delivery.status == DUE,
     Delivery.due_at <= _NOW,
     or_(Delivery.lease_until.is_(None), Delivery.lease_until < _NOW),
 )
@@ -67,7 +66,7 @@ _WAITS_FOR_EARLIER = (
         _earlier.event_id == _its_event.id,
         # The sum keeps the planners off the index by endpoint, which would read its whole backlog here.
         _earlier.endpoint_id + "" == Delivery.endpoint_id,
-        _earlier.status == _DUE,
+        _earlier.status == DUE,
         or_(_earlier.attempts_made < HOLDS_BACK, _earlier.due_at <= _NOW, _earlier.lease_until > _NOW),
     )
     .correlate(Delivery, Event)
@@ -81,6 +80,7 @@ _DELIVERIES = (
     .limit(bindparam("places"))
     .with_for_update(of=Delivery, skip_locked=True)
 )
+_WAITING = select(Delivery.id).where(Delivery.status == DUE, Delivery.due_at <= _NOW).limit(1)
 _LEASE = (
     update(Delivery)
     .where(Delivery.id.in_(bindparam("ids", expanding=True)))
@@ -92,6 +92,11 @@ _LEASE = (
 def is_due(session: Session, *, now: datetime) -> bool:
     """Whether any delivery could be sent now."""
     return session.scalars(_ENDPOINTS, {"now": now, "full": [], "most": 1}).first() is not None
+
+
+def is_waiting(session: Session, *, now: datetime) -> bool:
+    """Whether any delivery is due, claimed or not: a worker may hold answers that it could not write."""
+    return session.execute(_WAITING, {"now": now}).first() is not None
 
 
 def claim(

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-
 from models.scorer import Scored, Text
-from moderation import jobs, judging, lifecycle, opinion, store
+from moderation import claims, jobs, judging, lifecycle, opinion, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
-from moderation.tables import Delivery
 from moderation.verdict import Learned
 from worker import metrics, parts
 from worker.celery import app, nudge
@@ -168,8 +165,6 @@ def sweep() -> None:
         store.beat(session, "sweep", now=datetime.now(UTC))
     nudge(jobs.SCORE)
     with parts.database().reading() as session:
-        due = session.scalar(
-            select(Delivery.id).where(Delivery.status == "due", Delivery.due_at <= datetime.now(UTC)).limit(1)
-        )
+        due = claims.is_waiting(session, now=datetime.now(UTC))
     if due:
         nudge(jobs.DELIVER)
