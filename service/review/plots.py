@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 480, 180
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 92, 10, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 112, 10, 22
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
 
@@ -55,7 +55,7 @@ def stacked(
             Markup(
                 '<rect class="{}" x="{}" y="{}" width="8" height="8"/>'
                 '<text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text>'
-            ).format(kind, _WIDTH - 84, y - 8, _WIDTH - 72, y, label, _WIDTH - 72, y + 13, total)
+            ).format(kind, _WIDTH - 104, y - 8, _WIDTH - 92, y, label, _WIDTH - 92, y + 13, total)
         )
     return _svg(parts, title)
 

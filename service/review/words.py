@@ -9,7 +9,15 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError, dates
 from flask import Flask
-from flask_babel import format_date, format_datetime, format_timedelta, get_locale, lazy_gettext, ngettext
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+    get_locale,
+    lazy_gettext,
+    ngettext,
+)
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
@@ -210,10 +218,7 @@ def _time(moment: datetime, words: str) -> Markup:
 
 def figure(value: float) -> str:
     """A probability or weight with two decimals; never rounded up to a certainty that nobody has."""
-    shown = f"{value:.2f}"
-    if shown == "1.00" and value < 1.0:
-        return "0.99"
-    return shown
+    return str(format_decimal(min(value, 0.99) if value < 1.0 else value, "0.00"))
 
 
 def capped(count: int) -> str:
