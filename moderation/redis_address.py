@@ -12,9 +12,14 @@ from urllib.parse import unquote, urlsplit
 SENTINEL = "sentinel://"
 
 
-def transport_options(url: str, master: str) -> dict[str, Any]:
-    """What kombu must be told besides the address."""
-    return {"master_name": master} if url.startswith(SENTINEL) else {}
+def transport_options(url: str, master: str, **of_redis: Any) -> dict[str, Any]:
+    """What kombu must be told besides a broker's address.
+
+    :param of_redis: options that only its Redis transport knows; RabbitMQ's refuses to start with them.
+    """
+    if url.startswith(("amqp://", "amqps://")):
+        return {}
+    return of_redis | ({"master_name": master} if url.startswith(SENTINEL) else {})
 
 
 def client_of(url: str, master: str, *, timeout: float) -> Any:

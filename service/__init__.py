@@ -41,7 +41,6 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     from flask import Flask
 
     from moderation import logs
-    from moderation.redis_address import transport_options
     from moderation.settings import Settings
     from moderation.store import open_database
     from moderation.vault import vault_of
@@ -67,7 +66,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         settings=settings,
         database=database or open_database(settings.database_url),
         vault=vault_of(settings.email_keys, settings.hash_key),
-        nudger=Nudger(settings.broker_url, transport_options(settings.broker_url, settings.redis_master)),
+        nudger=Nudger(settings.broker_url, settings.redis_master),
         aside=Aside(),
     )
     open_door(app, door)

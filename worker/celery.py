@@ -57,14 +57,15 @@ app.conf.update(
     task_soft_time_limit=TIME_LIMIT_SECONDS - 5,
     # Longer than the time limit: a shorter one starts a running task a second time, in parallel.
     # Time-outs everywhere: without socket_timeout a publish to a silent broker waits for ever.
-    broker_transport_options={
-        "visibility_timeout": TIME_LIMIT_SECONDS * 4,
-        "socket_timeout": 10,
-        "socket_connect_timeout": 3,
-        "socket_keepalive": True,
-        "health_check_interval": 10,
-        **transport_options(settings.broker_url, settings.redis_master),
-    },
+    broker_transport_options=transport_options(
+        settings.broker_url,
+        settings.redis_master,
+        visibility_timeout=TIME_LIMIT_SECONDS * 4,
+        socket_timeout=10,
+        socket_connect_timeout=3,
+        socket_keepalive=True,
+        health_check_interval=10,
+    ),
     # The broker may come up after us, or go away for a night: keep trying, at most every few seconds.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -126,3 +126,8 @@ def test_a_socket_in_a_folder_with_a_space(tmp_path):
         wait_for(lambda: answers(url), "the server")
 
         use_from_everywhere(url)
+
+
+def test_rabbitmq_is_told_nothing_that_only_redis_knows():
+    assert transport_options("amqp://rabbit//", MASTER, visibility_timeout=120) == {}
+    assert transport_options("redis://redis/0", MASTER, visibility_timeout=120) == {"visibility_timeout": 120}
