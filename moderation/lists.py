@@ -24,7 +24,9 @@ KINDS: tuple[Kind, ...] = ("word", "regex", "domain", "email", "ip")
 LISTS = ("blocked", "suspect", "allowed")
 #: Which lists an entry of a kind may stand on: "allowed" words would let anything through that quotes them.
 ALLOWED_KINDS = ("domain", "email", "ip")
-MOST_PATTERNS = 50_000
+MOST_PATTERNS = 20_000
+#: Patterns behind one filter: with 10,000 the filter itself runs out of its memory and refuses.
+_OF_A_FILTER = 2_000
 LONGEST_ENTRY = 500
 _LONGEST_PHRASE = 8
 _DOMAIN = re.compile(r"^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
@@ -192,8 +194,7 @@ class _One:
 
     phrases: _Hashes
     phrase_lengths: tuple[int, ...]
-    patterns: Any
-    pattern_entries: list[Entry]
+    filters: list[tuple[Any, Sequence[Entry]]]
     domains: _Hashes
     emails: _Hashes
     email_patterns: list[tuple[Any, str]]
@@ -230,7 +231,7 @@ class Matcher:
             return []
         folded = [spelling for text in texts if text for spelling in spellings(text)]
         read = [tokens(spelling) for spelling in folded]
-        raw = "\n".join([*texts, *folded])
+        raw = "\n".join([*texts, *folded]).encode("utf-8", "replace")
         hits: dict[Hit, None] = {}
         for name, one in self._lists.items():
             runs = {
@@ -241,10 +242,9 @@ class Matcher:
             }
             for phrase in sorted(one.phrases.found(list(runs))):
                 hits[Hit(name, "word", phrase)] = None
-            if one.patterns is not None:
-                for index in one.patterns.Match(raw.encode("utf-8", "replace")) or ():
-                    entry = one.pattern_entries[index]
-                    hits[Hit(name, entry.kind, entry.pattern)] = None
+            for patterns, entries in one.filters:
+                for index in patterns.Match(raw) or ():
+                    hits[Hit(name, entries[index].kind, entries[index].pattern)] = None
         return list(hits)
 
     def domains(self, hosts: Iterable[str]) -> list[Hit]:
@@ -298,6 +298,11 @@ def endings(host: str) -> Iterator[str]:
             yield ".".join(labels[i:])
 
 
+def is_pattern(entry: Entry) -> bool:
+    """Whether an entry takes a pattern, of which a list may hold :data:`MOST_PATTERNS`."""
+    return _place(entry)[0] in ("patterns", "email_patterns")
+
+
 def _place(entry: Entry) -> tuple[str, Any]:
     pattern = entry.pattern
     if entry.kind == "domain":
@@ -319,17 +324,14 @@ def _one(of: dict[str, Any], lengths: set[int]) -> _One:
         return _Hashes(np.unique(np.array(of.get(name, array("q")), dtype=np.int64)))
 
     entries: list[Entry] = of.get("patterns", [])[:MOST_PATTERNS]
-    patterns = None
-    if entries:
-        patterns, options = re2.Filter(), re2_options()
-        for entry in entries:
-            patterns.Add(entry.pattern if entry.kind == "regex" else word_pattern(entry.pattern), options)
-        patterns.Compile()
     one = _One(
         phrases=hashes("phrases"),
         phrase_lengths=tuple(sorted(lengths)),
-        patterns=patterns,
-        pattern_entries=entries,
+        filters=[
+            found
+            for at in range(0, len(entries), _OF_A_FILTER)
+            for found in _filters(entries[at : at + _OF_A_FILTER])
+        ],
         domains=hashes("domains"),
         emails=hashes("emails"),
         email_patterns=[
@@ -345,16 +347,38 @@ def _one(of: dict[str, Any], lengths: set[int]) -> _One:
     return one
 
 
+def _filters(entries: Sequence[Entry]) -> list[tuple[Any, Sequence[Entry]]]:
+    """Patterns behind as few filters as bear them; one that none can bear is left out, never the others."""
+    patterns, options = re2.Filter(), re2_options()
+    try:
+        for entry in entries:
+            patterns.Add(entry.pattern if entry.kind == "regex" else word_pattern(entry.pattern), options)
+        patterns.Compile()
+    except re2.error:
+        if len(entries) == 1:
+            return []
+        half = len(entries) // 2
+        return [*_filters(entries[:half]), *_filters(entries[half:])]
+    return [(patterns, entries)]
+
+
 def word_pattern(entry: str) -> str:
     """A word entry as an RE2 pattern: whole words, ``*`` for any letters and digits of the same word."""
     core = entry.strip("*")
-    inner = r"[\pL\pN]*".join(re2.escape(part) for part in core.split("*")).replace(r"\ ", r"\s+")
+    inner = f"[{_LETTERS}]*".join(re2.escape(part) for part in core.split("*")).replace(r"\ ", r"\s+")
     if not is_spaced(core):
         return inner
     # (?m): every spelling stands on a line of its own
-    before = "" if entry.startswith("*") else _edge(core[0], r"(?:^|[^\pL\pN])")
-    after = "" if entry.endswith("*") else _edge(core[-1], r"(?:$|[^\pL\pN])")
+    before = "" if entry.startswith("*") else _edge(core[0], f"(?:^|[^{_LETTERS}])")
+    after = "" if entry.endswith("*") else _edge(core[-1], f"(?:$|[^{_LETTERS}])")
     return f"(?m){before}{inner}{after}"
+
+
+# Letters and digits by a few ranges: \pL takes a millisecond to compile, and a list may hold thousands of it.
+_LETTERS = (
+    r"0-9a-z\x{AA}\x{B5}\x{BA}\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{D7FF}"
+    r"\x{F900}-\x{FEFE}\x{10000}-\x{1EFFF}"
+)
 
 
 def _edge(letter: str, pattern: str) -> str:

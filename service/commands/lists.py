@@ -17,7 +17,16 @@ from rich.progress import Progress
 
 from moderation.errors import Invalid
 from moderation.list_formats import FORMATS, Found, entries_in
-from moderation.lists import ALLOWED_KINDS, KINDS, LISTS, Entry, EntryRefused, cleaned
+from moderation.lists import (
+    ALLOWED_KINDS,
+    KINDS,
+    LISTS,
+    MOST_PATTERNS,
+    Entry,
+    EntryRefused,
+    cleaned,
+    is_pattern,
+)
 from service.terminal import opened
 
 _SITE = click.option("--site", "slug", help="The site's short name; needed when there are several.")
@@ -161,12 +170,17 @@ def _good(found: Iterator[Found], which: str, counts: Counter[str], faults: list
         fault = one.fault
         if not fault and (one.list or which) == "allowed" and one.kind not in ALLOWED_KINDS:
             fault = f"a {one.kind} cannot be allowed, it would let anything through that quotes it"
+        entry = Entry(one.list or which, one.kind, one.pattern)
+        if not fault and is_pattern(entry):
+            counts["patterns"] += 1
+            if counts["patterns"] > MOST_PATTERNS:
+                fault = f"a list holds at most {MOST_PATTERNS:,} patterns, wildcards and punctuated words"
         if fault:
             counts["refused"] += 1
             if len(faults) < _SHOWN_FAULTS:
                 faults.append(Found(one.line, one.list, one.kind, one.pattern, fault))
             continue
-        yield Entry(one.list or which, one.kind, one.pattern)
+        yield entry
 
 
 def _read_so_far(source: TextIO, size: int) -> int:

@@ -108,6 +108,12 @@ def test_a_pattern_that_stalls_other_engines_does_not_stall_this_one():
     )
 
 
+def test_thousands_of_wildcards_are_still_one_look():
+    many = matcher(*(f"begin{i}*end{i}" for i in range(6_000)))
+
+    assert [hit.pattern for hit in many.words("It was begin4711andsoend4711 today")] == ["begin4711*end4711"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=400), entry=st.text(min_size=1, max_size=40), kind=st.sampled_from(KINDS))
 def test_no_text_and_no_entry_breaks_the_matcher(text, entry, kind):
