@@ -72,12 +72,15 @@ class Proxy:
                 if self._mode == "passing":
                     sink.sendall(data)
         for one in (source, sink):
-            self._hang_up(one)
+            if one in self._open:
+                self._hang_up(one)
 
     def _break(self, one: socket.socket) -> None:
+        self._open.discard(one)
         with contextlib.suppress(OSError):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._hang_up(one)
+            one.shutdown(socket.SHUT_RD)  # wakes the thread that reads it, and tells the other side nothing
+        one.close()  # which says RST
 
     def _hang_up(self, one: socket.socket) -> None:
         self._open.discard(one)

@@ -260,7 +260,7 @@ class Life(RuleBasedStateMachine):
             pass
 
 
-@pytest.mark.parametrize(("kind", "lives"), [("sqlite", 100), ("postgres", 30)])
+@pytest.mark.parametrize(("kind", "lives"), [("sqlite", 60), ("postgres", 20)])
 def test_whatever_happens_to_a_comment_readers_see_what_was_approved(kind, lives, request, vault):
     database = open_database(request.getfixturevalue(f"{kind}_url"))
     if kind == "sqlite":  # no power is cut here: a thousand commits need not reach the disk
