@@ -55,7 +55,7 @@ def save_filter() -> AnyResponse:
         raise Invalid([Fault("/name", _("Give the filter a name."))])
     site, site_ids = sites_asked(request.form.get("site", ""))
     question = Question.asked(request.form, view=view, site_ids=site_ids, person_id=me().id)
-    asked = {**question.args(), **({"site": site.slug} if site else {})}
+    asked: dict[str, Any] = {**question.args(), **({"site": site.slug} if site else {})}
     with database().writing() as db:
         if len(saved_by(db, me().id)) >= _MOST_SAVED:
             raise Invalid([Fault("/name", _("You have many saved filters. Remove one first."))])

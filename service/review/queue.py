@@ -177,9 +177,9 @@ def list_context(question: Question, page: queue.Page) -> dict[str, Any]:
     }
 
 
-def asked_of(question: Question) -> dict[str, str]:
+def asked_of(question: Question) -> dict[str, Any]:
     """The parameters that bring a person back to where they are."""
-    asked = question.args()
+    asked: dict[str, Any] = dict(question.args())
     site = request.args.get("site", "")
     return {**asked, "site": site} if site else asked
 
