@@ -284,14 +284,15 @@ SCHEMA: dict[str, Any] = {
 #: What every policy starts from, before its preset.
 BASE: dict[str, Any] = {
     "moderation": "automatic",
+    # the lines that come with the shipped model (its card says what they hold and reject); a test compares
     "thresholds": {
         "spam": {"hold_at": 0.5, "reject_at": 0.95},
-        "toxicity": {"hold_at": 0.5, "reject_at": 0.95},
-        "severe_toxicity": {"hold_at": 0.3, "reject_at": 0.9},
-        "obscene": {"hold_at": 0.6, "reject_at": 0.97},
-        "threat": {"hold_at": 0.3, "reject_at": 0.95},
-        "insult": {"hold_at": 0.5, "reject_at": 0.97},
-        "identity_attack": {"hold_at": 0.4, "reject_at": 0.95},
+        "toxicity": {"hold_at": 0.3, "reject_at": 0.9},
+        "severe_toxicity": {"hold_at": 0.2, "reject_at": 0.8},
+        "obscene": {"hold_at": 0.5, "reject_at": 0.97},
+        "threat": {"hold_at": 0.2, "reject_at": 0.8},
+        "insult": {"hold_at": 0.5, "reject_at": 0.95},
+        "identity_attack": {"hold_at": 0.3, "reject_at": 0.9},
     },
     "signals": {
         "blocked_word": "reject",
@@ -335,18 +336,20 @@ BASE: dict[str, Any] = {
     "siege": {"reports": 10, "rejections": 20},
 }
 
+
+def stricter(line: float) -> float:
+    """A threshold of the strict preset: it stands where the odds are a third of the balanced one's."""
+    odds = line / (1 - line) / 3
+    return round(odds / (1 + odds), 2)
+
+
 #: preset -> what it changes of :data:`BASE`.
 PRESET_CHANGES: dict[str, dict[str, Any]] = {
     "balanced": {},
     "strict": {
         "thresholds": {
-            "spam": {"hold_at": 0.3, "reject_at": 0.9},
-            "toxicity": {"hold_at": 0.3, "reject_at": 0.85},
-            "severe_toxicity": {"hold_at": 0.15, "reject_at": 0.8},
-            "obscene": {"hold_at": 0.35, "reject_at": 0.9},
-            "threat": {"hold_at": 0.15, "reject_at": 0.85},
-            "insult": {"hold_at": 0.3, "reject_at": 0.9},
-            "identity_attack": {"hold_at": 0.2, "reject_at": 0.85},
+            name: {which: stricter(line) for which, line in lines.items()}
+            for name, lines in BASE["thresholds"].items()
         },
         "signals": {
             "link_shortener": "hold",

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from moderation import lifecycle
 from moderation.opinion import Judgement
-from moderation.policy_schema import ATTRIBUTES
+from moderation.policy_schema import ATTRIBUTES, BASE
 from moderation.settings import Settings
 from moderation.store import Database, comment_of, open_database
 from moderation.tables import Site
@@ -85,7 +85,7 @@ def test_a_policy_is_saved_and_shown_as_it_was_written(btl, tmp_path):
     assert saved.output == "Version 1 is in force on Daily Line.\n"
     assert shown.output == text
     assert json.loads(btl("policy", "show", "--full", "--json").output)["thresholds"]["insult"] == {
-        "hold_at": 0.6, "reject_at": 0.97,
+        "hold_at": 0.6, "reject_at": BASE["thresholds"]["insult"]["reject_at"],
     }  # fmt: skip
     assert "first" in btl("policy", "show", "--versions").output
 
