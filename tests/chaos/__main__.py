@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -64,6 +65,9 @@ def run(fault: Fault, on: Stage, seed: int, margin: float = MARGIN_SECONDS) -> R
         time.sleep(margin)
     except Missing as missing:
         row.skipped = str(missing)
+        return row
+    except (AssertionError, OSError, psycopg.Error) as error:
+        row.wrong.append(f"{type(error).__name__}: {error}".split("\n")[0])
         return row
     finally:
         load.stop()

@@ -182,7 +182,8 @@ def database_read_only(stage: Stage, load: Load, dice: random.Random) -> Iterato
     stage.cluster.ask("select pg_reload_conf()")
     yield None
     yield _says_so(stage, load)
-    stage.cluster.ask("begin read write; alter system reset default_transaction_read_only")
+    stage.cluster.ask("alter system reset default_transaction_read_only")
+    stage.cluster.ask("select pg_reload_conf()")
 
 
 def disk_full(stage: Stage, load: Load, dice: random.Random) -> Iterator[list[str] | None]:

@@ -1,5 +1,6 @@
 """The proxy that stands in the way does what its modes say, also to connections that are open already."""
 
+import contextlib
 import socket
 import threading
 
@@ -22,7 +23,7 @@ def proxy():
             threading.Thread(target=repeat, args=(line,), daemon=True).start()
 
     def repeat(line):
-        with line:
+        with line, contextlib.suppress(OSError):
             while data := line.recv(100):
                 line.sendall(data)
 
