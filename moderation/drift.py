@@ -28,7 +28,7 @@ WEEKS_SHOWN = 9
 #: Inner edges of the bins that scores are counted in: fine where most of them lie.
 EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 #: Comments read on either side; of more, those whose id ends in some of its 32 letters: a fair draw.
-MOST = 20_000
+MOST = 8_000
 #: With fewer comments than this on either side the index is mostly chance.
 FEWEST = 300
 #: From here on a distribution is called shifting, and from there on shifted, which is an alarm.

@@ -27,6 +27,7 @@ class Material:
     """Comments to judge again: those of the days asked, or the newest of them.
 
     :param stored: how many there are in those days; ``taken``: how many may be judged.
+    :param until: when reading ends, by ``time.monotonic()``.
     :param is_cut_short: time ran out; what was read is the older part.
     """
 
@@ -34,6 +35,7 @@ class Material:
     stored: int
     taken: int
     cases: Iterator[Case]
+    until: float
     is_cut_short: bool = False
 
     @property
@@ -41,9 +43,8 @@ class Material:
         return self.taken < self.stored or self.is_cut_short
 
     def in_time(self) -> Iterator[Case]:
-        until = time.monotonic() + PATIENCE_SECONDS
         for case in self.cases:
-            if time.monotonic() > until:
+            if time.monotonic() > self.until:
                 self.is_cut_short = True
                 return
             yield case
@@ -51,6 +52,7 @@ class Material:
 
 def material_of(session: Session, site_id: str, *, days: int, now: datetime) -> Material:
     """:param days: one of ``DAYS``. The session must stay open while the cases are read."""
+    until = time.monotonic() + PATIENCE_SECONDS
     since = backtest.days_ago(now, days)
     asked = (Comment.site_id == site_id, Comment.received_at >= since, Comment.scores.is_not(None))
     stored = session.scalar(select(func.count()).select_from(Comment).where(*asked)) or 0
@@ -64,7 +66,7 @@ def material_of(session: Session, site_id: str, *, days: int, now: datetime) -> 
         )
         since = max(since, first or since)
     taken, cases = backtest.stored(session, site_id, since=since)
-    return Material(days, stored, min(taken, stored), cases)
+    return Material(days, stored, min(taken, stored), cases, until)
 
 
 def try_policy(

@@ -31,20 +31,24 @@ def test_a_policy_is_written_with_its_faults_in_sight_tried_and_saved(desk, sign
     desk.add_comment("أنت أحمق", scores={"spam": 0.01, "insult": 0.35}, outcome="approve")
     page = sign_in(desk.add_person("Sam", role="senior"), path="/desk/policy")
 
-    page.fill("#text", "preset: strct\nthresholds:\n  insult: {hold_at: 0.25}\n")
+    page.fill("#text", "preset: strct\nthresholds:\n  insult: {hold_at: 0.25, reject_at: 0.9}\n")
     expect(page.locator("#checked .faults")).to_contain_text("Did you mean 'strict'?")
     expect(page.locator(".gutter b")).to_have_text("1")
     assert [violations(page, scheme) for scheme in ("light", "dark")] == ["", ""]
     page.click("[data-goes='1']")
-    assert page.evaluate(
-        "getSelection().toString() || text.value.slice(text.selectionStart, text.selectionEnd)"
-    ) == ("preset: strct")
+    selected = "text.value.slice(text.selectionStart, text.selectionEnd)"
+    assert (
+        page.evaluate(f"() => {{ const text = document.getElementById('text'); return {selected}; }}")
+        == "preset: strct"
+    )
     page.keyboard.type("preset: strict")
     expect(page.get_by_role("row", name="Insult 0.25 0.90")).to_be_visible()
 
     page.click("button:has-text('Try it')")
     expect(page.locator("#tried")).to_contain_text("approved → held")
     expect(page.locator("#tried .serif[dir=auto]")).to_contain_text("أنت أحمق")
+    page.select_option("#wish", "per_hour")
+    page.fill("#amount", "1")
     page.click("button:has-text('Propose lines')")
     expect(page.locator("#advised")).to_contain_text("Insult held from")
     assert [violations(page, scheme) for scheme in ("light", "dark")] == ["", ""]

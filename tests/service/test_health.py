@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 from moderation import store
 from moderation.settings import Settings
 from moderation.store import open_database
-from moderation.tables import Heartbeat
+from moderation.tables import Heartbeat, Site
 from service.door import utcnow
 from tests.service.conftest import open_app
 
@@ -92,6 +92,17 @@ def test_what_waits_is_counted_from_the_rows(site):
     assert "btl_comments_held 0" in lines
     assert any(line.startswith('btl_heartbeat_age_seconds{part="score"}') for line in lines)
     assert any(line.startswith("btl_requests_total{") and 'route="/v1/comments"' in line for line in lines)
+
+
+def test_what_the_watch_found_of_drift_is_shown_for_each_site(site):
+    with site.database.writing() as session:
+        row = session.get_one(Site, site.site_id)
+        row.options = {"drift": {"at": "2026-11-28T12:00:00", "index": {"insult": 0.31}, "overturned": 0.02}}
+
+    lines = site.client.get("/metrics").text.splitlines()
+
+    assert 'btl_score_drift{site="daily-line",attribute="insult"} 0.31' in lines
+    assert 'btl_overturned_share{site="daily-line"} 0.02' in lines
 
 
 def test_no_stranger_can_make_a_series_of_metrics(site):
