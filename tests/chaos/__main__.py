@@ -147,8 +147,9 @@ def main() -> int:
             for number, fault in enumerate(chosen, 1):
                 console.print(f"{number}/{len(chosen)} {fault.name} …", highlight=False)
                 rows.append(run(fault, made, arguments.seed))
-                if rows[-1].wrong or rows[-1].late or rows[-1].skipped:
-                    console.print("   " + "; ".join(rows[-1].wrong + rows[-1].late) + rows[-1].skipped)
+                row = rows[-1]
+                said = f"skipped: {row.skipped}" if row.skipped else "; ".join(row.wrong + row.late) or "held"
+                console.print(f"   {row.found.sent} sent, {row.found.events} events: {said}", highlight=False)
     except Missing as missing:
         console.print(f"Nothing was run: {missing}.")
         return 1
