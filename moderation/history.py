@@ -29,6 +29,8 @@ MOST_OF_AN_HOUR = 5_000
 MOST_OF_AN_AUTHOR = 200
 #: Sieges are looked at anew this often; a count of the last hour changes slowly.
 SIEGE_SECONDS = 10
+THREAD_SECONDS = 5
+MOST_THREADS = 10_000
 
 
 def recall(
@@ -98,10 +100,27 @@ def _recent(
             if value:
                 asked[whose][2].add((comment.site_id, value))
             limits[whose] = max(limits[whose], int(policy.limits[f"{whose}_per_10_minutes"]) + 1)
-    return {
+    # an article is commented in every batch, and its flood is slow to turn: it is counted once in a while
+    known = _known_threads(asked["thread"][2])
+    asked["thread"][2].difference_update(known)
+    found = {
         whose: _counted(session, of, order, keys, now - RECENT, limits[whose])
         for whose, (of, order, keys) in asked.items()
     }
+    at = time.monotonic()
+    _threads.update({key: (at, count) for key, count in found["thread"].items()})
+    found["thread"] |= known
+    return found
+
+
+_threads: dict[Key, tuple[float, int]] = {}
+
+
+def _known_threads(keys: set[Key]) -> dict[Key, int]:
+    if len(_threads) > MOST_THREADS:
+        _threads.clear()
+    oldest = time.monotonic() - THREAD_SECONDS
+    return {key: _threads[key][1] for key in keys if key in _threads and _threads[key][0] >= oldest}
 
 
 def _counted(
