@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
+from flask_babel import format_datetime, format_decimal, format_percent, lazy_gettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 from markupsafe import Markup
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -36,13 +36,13 @@ ORIGINS = {
     "suggestscore": lazy_gettext("Suggested scores (Perspective)"),
     "import": lazy_gettext("Imported archives"),
 }
-#: name of a gate's line -> what it asks, and how its value reads.
+#: name of a gate's line -> what it asks, and the pattern of its value.
 GATE = {
-    "decisions": (lazy_gettext("Enough decisions to learn from"), "{:.0f}"),
-    "better": (lazy_gettext("Better on this site’s newest decisions (AUC gained)"), "{:+.3f}"),
-    "shipped": (lazy_gettext("Not worse on the shipped plain cases (AUC lost)"), "{:.3f}"),
-    "fairness": (lazy_gettext("No group’s name alone makes a comment suspect (worst ratio)"), "{:.2f}"),
-    "speed": (lazy_gettext("Still fast (time added, as a share)"), "{:.2f}"),
+    "decisions": (lazy_gettext("Enough decisions to learn from"), "#,##0"),
+    "better": (lazy_gettext("Better on this site’s newest decisions (AUC gained)"), "+0.000;-0.000"),
+    "shipped": (lazy_gettext("Not worse on the shipped plain cases (AUC lost)"), "0.000"),
+    "fairness": (lazy_gettext("No group’s name alone makes a comment suspect (worst ratio)"), "0.00"),
+    "speed": (lazy_gettext("Still fast (time added, as a share)"), "0.00"),
 }
 _STATUSES = {
     "champion": lazy_gettext("decides"),
@@ -170,9 +170,9 @@ def gate_lines(gate: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each line of a gate in words: what it asks, its value with interval, and its bound."""
     lines = []
     for name, said in gate.items():
-        title, shape = GATE.get(name, (name.replace("_", " ").capitalize(), "{:.3f}"))
+        title, shape = GATE.get(name, (name.replace("_", " ").capitalize(), "0.000"))
         interval = said.get("interval")
-        words = {"bound": shape.format(said["bound"])}
+        words = {"bound": format_decimal(said["bound"], shape)}
         if name == "better":
             bound = _("its interval must lie above 0")
         elif name in _AT_LEAST:
@@ -183,8 +183,8 @@ def gate_lines(gate: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "title": title,
                 "passed": bool(said.get("passed")),
-                "value": shape.format(said["value"]),
-                "interval": " … ".join(shape.format(end) for end in interval) if interval else "",
+                "value": format_decimal(said["value"], shape),
+                "interval": " … ".join(format_decimal(end, shape) for end in interval) if interval else "",
                 "bound": bound,
             }
         )
@@ -220,7 +220,7 @@ def _history(versions: list[ModelVersion]) -> list[tuple[str, str, Markup]]:
     rows = versions[:_VERSIONS_SHOWN][::-1]
     if not rows:
         return []
-    labels = [f"{row.created_at:%d.%m.}" for row in rows]
+    labels = [format_datetime(row.created_at, "d MMM") for row in rows]
     aucs = [((row.metrics or {}).get("held_out") or {}).get("auc") for row in rows]
     queues = [queue_share(row.metrics or {}) for row in rows]
     marks = [row.status for row in rows]
@@ -274,7 +274,7 @@ def _overturned(found: Drift) -> Markup:
         title=_("Share of the machine’s decisions that people reversed, by week"),
         step_hours=168,
         top=max(0.05, *(value or 0.0 for value in shares)),
-        figure=lambda value: f"{value:.0%}",
+        figure=format_percent,
     )
 
 

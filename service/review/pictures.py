@@ -107,7 +107,7 @@ def trade_off(advice: Advice) -> Markup:
     right = nice(100 * 2.5 * max(0.01, *(point.per_hour for point in ends))) / 100
     most = max((point.missed.value or 0.0) for point in ends)
     top = min(1.0, nice(1000 * 2 * max(0.01, most)) / 1000)
-    left, base, width, high = 52, 190, 404, 176
+    left, base, width, high = 52, 196, 404, 176
 
     def at(point: Point) -> tuple[float, float]:
         return left + point.per_hour / right * width, base - (point.missed.value or 0.0) / top * high
@@ -120,7 +120,7 @@ def trade_off(advice: Advice) -> Markup:
         _axes(left, left + width, base, base - high, format_percent(top, "#,##0.#%")),
         _words(left + width, base + 16, f"{right:g}", "end"),
         _words(left, base + 34, _("comments an hour for people →")),
-        _words(left + 8, 26, _("↑ slips through")),
+        _words(left, 13, _("↑ slips through")),
         _path("line", path),
     ]
     (old_x, old_y), (new_x, new_y) = at(advice.today), at(advice.proposed)
@@ -133,7 +133,7 @@ def trade_off(advice: Advice) -> Markup:
         _words(new_x + (-9 if old_x >= new_x else 9), new_y - 9, _("proposed"),
                "end" if old_x >= new_x else "start", is_strong=True),
     ]  # fmt: skip
-    return _svg(parts, _("What slips through against the queue, from lenient to strict"), 480, 230)
+    return _svg(parts, _("What slips through against the queue, from lenient to strict"), 480, 236)
 
 
 def spread(one: Spread) -> Markup:
@@ -180,7 +180,7 @@ def over_versions(rows: Sequence[tuple[str, float | None, str]], *, title: str, 
         # The champion is a square, the others are discs.
         marks.append(_rect("a", x - 5, y - 5, 10, 10) if status == "champion" else _disc("q", x, y, 4))
         if is_last or status == "champion":
-            marks.append(_words(x, y - 10, f"{value:.2f}", "middle", is_strong=True))
+            marks.append(_words(x, y - 10, figure(value), "middle", is_strong=True))
     parts = [
         _axes(left, left + width, base, base - high, "1"),
         _words(left - 6, base, f"{low:g}", "end"),
