@@ -208,13 +208,6 @@ def end_session(session: Session, person_id: str, digest: str, now: datetime) ->
     )
 
 
-def forget_old_sessions(session: Session, now: datetime) -> int:
-    """Remove sessions that are over. :return: how many."""
-    idle, longest = now - timedelta(hours=IDLE_HOURS), now - timedelta(days=LONGEST_DAYS)
-    done = session.execute(delete(SignIn).where((SignIn.last_seen_at < idle) | (SignIn.created_at < longest)))
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
 # -- the second factor -------------------------------------------------------------------------------
 
 

@@ -85,6 +85,12 @@ class Desk:
                 people.give_role(session, person.id, more.get("site_id", self.site.id), role)
         return person
 
+    def close(self) -> None:
+        """End the threads of the web door."""
+        door = door_of(self.app)
+        door.aside.stop()
+        door.nudger.stop()
+
     def status_of(self, comment: Comment) -> str:
         with self.database.reading() as session:
             return session.get_one(Comment, comment.id).status

@@ -14,9 +14,11 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def desk(settings, sqlite_database) -> Desk:
+def desk(settings, sqlite_database) -> Iterator[Desk]:
     """A desk with one site and nothing to decide yet."""
-    return open_desk(settings, sqlite_database)
+    opened = open_desk(settings, sqlite_database)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
