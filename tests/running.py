@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 BTL = Path(sys.executable).parent / "btl"
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 150
 
 
 def wait_for(found: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:

@@ -30,6 +30,7 @@ BIN = Path(sys.executable).parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 together = pytest.mark.xdist_group("compose")
+pytestmark = pytest.mark.timeout(600)
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("below-the-line")]
 
 

@@ -16,7 +16,8 @@ import requests
 from moderation.migrations import upgrade
 from tests.running import BTL, btl_up, environment_of, wait_for
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("whole")]
+# On a machine with other work a start takes minutes instead of seconds.
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("whole"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def refused(data_dir):
 
     def run(**more: str) -> tuple[int, str]:
         environment = environment_of(data_dir, **more)
-        ended = subprocess.run([str(BTL), "up"], env=environment, capture_output=True, text=True, timeout=90)
+        ended = subprocess.run([str(BTL), "up"], env=environment, capture_output=True, text=True, timeout=200)
         return ended.returncode, ended.stdout + ended.stderr
 
     return run
