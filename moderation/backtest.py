@@ -228,7 +228,7 @@ def _example(case: Case, policy: Policy) -> Example:
 
 
 def stored(session: Session, site_id: str, *, since: datetime) -> tuple[int, Iterator[Case]]:
-    """Comments judged since a time, and how many there are; streamed, oldest first.
+    """Comments judged since a time, and how many there are; streamed, in no order.
 
     :return: (count, cases). The cases must be read while the session is open.
     """
@@ -243,9 +243,7 @@ def _stored(session: Session, asked: Sequence[Any], said: Mapping[str, str]) -> 
             *(Comment.id, Comment.scores, Comment.signals, Comment.facts["around"], Comment.verdict),
             *(Comment.section, Comment.article_id, Comment.article_published_at),
             *(Comment.submitted_at, Comment.language),
-        )
-        .where(*asked)
-        .order_by(Comment.id),
+        ).where(*asked),
         execution_options={"yield_per": CHUNK},
     )
     for id_, scores, signals, around, verdict, section, article, published, submitted, language in rows:

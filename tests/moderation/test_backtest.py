@@ -146,7 +146,7 @@ def test_what_was_judged_is_judged_again_as_it_stood(session, vault):
     session.flush()
 
     total, cases = backtest.stored(session, site.id, since=NOON - timedelta(days=1))
-    held, approved = list(cases)
+    held, approved = sorted(cases, key=lambda one: one.id)
 
     assert total == 2
     assert held.circumstances == at
