@@ -124,15 +124,14 @@ def trade_off(advice: Advice) -> Markup:
         _path("line", path),
     ]
     (old_x, old_y), (new_x, new_y) = at(advice.today), at(advice.proposed)
-    # A disc and a square: told apart without their colours. Their words lie on opposite sides.
+    is_near = abs(old_x - new_x) < 120 and abs(old_y - new_y) < 18
+    # A disc and a square: told apart without their colours.
     parts += [
         _rect("q", old_x - 4.5, old_y - 4.5, 9, 9),
         _disc("a", new_x, new_y, 5.5),
-        _words(old_x + (9 if old_x >= new_x else -9), old_y - 9, _("today"),
-               "start" if old_x >= new_x else "end", is_strong=True),
-        _words(new_x + (-9 if old_x >= new_x else 9), new_y - 9, _("proposed"),
-               "end" if old_x >= new_x else "start", is_strong=True),
-    ]  # fmt: skip
+        _named(old_x, old_y - 9, _("today"), left + width),
+        _named(new_x, (min(old_y, new_y) - 26 if is_near else new_y - 9), _("proposed"), left + width),
+    ]
     return _svg(parts, _("What slips through against the queue, from lenient to strict"), 480, 236)
 
 
@@ -208,6 +207,13 @@ def _words(x: float, y: float, words: str, anchor: str = "start", *, is_strong: 
     return Markup('<text{} x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
         Markup(' class="strong"') if is_strong else "", x, y, anchor, words
     )
+
+
+def _named(x: float, y: float, words: str, right: float) -> Markup:
+    """A point's name on the side where there is room."""
+    if x > right * 0.7:
+        return _words(x - 9, y, words, "end", is_strong=True)
+    return _words(x + 9, y, words, is_strong=True)
 
 
 def _axes(left: float, right: float, base: float, top: float, label: str) -> Markup:
