@@ -14,7 +14,7 @@ from moderation.tables import Appeal, Comment, Decision, SecondReview
 
 VIEWS = ("held", "escalated", "reported", "appeals", "unsure", "second", "decided")
 ORDERS = ("urgent", "newest", "oldest")
-PAGE = 50
+PAGE = 30
 #: Counting stops here: "999+" is as good to a person as the true number, and costs a fraction of it.
 MOST_COUNTED = 999
 #: How long a comment that someone has open is kept from the others.

@@ -272,3 +272,28 @@ def test_on_a_phone_the_list_and_the_comment_are_two_screens(desk, sign_in):
     expect(page.locator("#rows")).to_be_visible()
     with desk.database.reading() as session:
         assert session.get_one(Comment, comment.id).status == "held"
+
+
+def test_acts_of_the_closed_menu_have_keys_too(desk, sign_in):
+    banned, passed_on = desk.add_comment("First", name="Troll"), desk.add_comment("Second")
+    page = sign_in(desk.add_person())
+    assert _opened(page) == banned.id
+
+    _press(page, "b")
+    expect(page.locator("#told")).to_contain_text("Rejected, and Troll is banned.")
+    _press(page, "e")
+    expect(page.locator("#told")).to_contain_text("Passed on to senior moderators.")
+
+    assert (desk.status_of(banned), desk.status_of(passed_on)) == ("rejected", "held")
+
+
+def test_a_long_queue_comes_page_by_page_while_rows_leave(desk, sign_in):
+    for i in range(40):
+        desk.add_comment(f"Fool {i}")
+    page = sign_in(desk.add_person())
+    expect(page.locator("#rows .row")).to_have_count(30)
+
+    page.locator("#rows .more").scroll_into_view_if_needed()
+
+    expect(page.locator("#rows .row")).to_have_count(40)
+    expect(page.locator("#rows .more")).to_have_count(0)
