@@ -108,16 +108,22 @@ def _check_open(connection: Any, _record: Any, _proxy: Any) -> None:
     raise DisconnectionError
 
 
-def claim_unjudged(session: Session, *, now: datetime, limit: int) -> list[Comment]:
+def claim_unjudged(
+    session: Session, *, now: datetime, limit: int, tried_first: bool = False
+) -> list[Comment]:
     """Claim comments that the machine owes a verdict; the update is the lock.
 
     Fresh ones come as a batch. One that was claimed before and not finished (its lease ran
     out) comes alone, so that a comment which kills its worker cannot take others with it.
 
+    :param tried_first: look for one of these before the fresh ones. Asked now and then, so that they do
+        not wait for as long as fresh ones keep coming.
     :return: up to ``limit`` comments, leased for ``LEASE_SECONDS``; empty when nothing waits.
     """
-    claimed = _claim(session, Comment.attempts == 0, limit, now)
-    return claimed or _claim(session, Comment.attempts.between(1, MAX_ATTEMPTS - 1), 1, now)
+    fresh = (Comment.attempts == 0, limit)
+    tried = (Comment.attempts.between(1, MAX_ATTEMPTS - 1), 1)
+    first, then = (tried, fresh) if tried_first else (fresh, tried)
+    return _claim(session, *first, now) or _claim(session, *then, now)
 
 
 def claim_exhausted(session: Session, *, now: datetime, limit: int = 100) -> list[Comment]:

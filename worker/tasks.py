@@ -21,14 +21,17 @@ log = log_of(__name__)
 BATCH = 64
 #: A task works this long and then lets the next nudge go on, well within the time limit.
 BUDGET_SECONDS = 10
+#: In a backlog every so many rounds begin with what was tried before: it must not wait for the end.
+TRIED_EVERY = 4
 
 
 @app.task(name=jobs.SCORE)
 def score() -> None:
     """Judge everything that waits, a batch at a time."""
-    started = time.monotonic()
+    started, rounds = time.monotonic(), 0
     while time.monotonic() - started < BUDGET_SECONDS:
-        if not score_once():
+        rounds += 1
+        if not score_once(tried_first=rounds % TRIED_EVERY == 0):
             break
     else:
         nudge(jobs.SCORE)
@@ -36,17 +39,20 @@ def score() -> None:
         store.beat(session, "score", now=datetime.now(UTC))
 
 
-def score_once() -> int:
+def score_once(*, tried_first: bool = False) -> int:
     """Claim, score, settle one batch.
 
     The claim, the verdicts and nothing in between are transactions: scoring takes time, and a
     lock held meanwhile would stop everyone else.
 
+    :param tried_first: begin with what was tried before, or tried too often, and is not done.
     :return: how many comments were claimed; 0 when nothing waits.
     """
     database = parts.database()
+    if tried_first:
+        give_up_on_exhausted()
     with database.writing() as session:
-        comments = store.claim_unjudged(session, now=datetime.now(UTC), limit=BATCH)
+        comments = store.claim_unjudged(session, now=datetime.now(UTC), limit=BATCH, tried_first=tried_first)
     if not comments:
         return give_up_on_exhausted()
     with database.reading() as session:

@@ -318,3 +318,18 @@ def test_no_decision_holds_a_readers_words(session, comment):
     lines = repr([line.reasons for line in session.scalars(select(Decision))])
 
     assert "ferry" not in lines
+
+
+def test_what_failed_before_does_not_wait_for_as_long_as_fresh_ones_come(session, site, vault):
+    def send(number):
+        return lifecycle.receive(
+            session, site_id=site.id, vault=vault, now=NOON, name="Ann", email=f"{number}@a.example", body="x"
+        ).id
+
+    tried = send(1)
+    store.claim_unjudged(session, now=NOON, limit=10)
+    send(2)
+
+    (claimed,) = store.claim_unjudged(session, now=LATER, limit=10, tried_first=True)
+
+    assert claimed.id == tried
