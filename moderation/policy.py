@@ -215,7 +215,7 @@ def judge(
         outcome = "approve"
     if outcome == "approve" and not any(reason.verdict == "approve" for reason in reasons):
         reasons.append(nothing_fired(scores, here))
-    reasons.sort(key=lambda reason: -STRICTNESS[reason.verdict])
+    reasons.sort(key=lambda reason: ("reject", "hold", "approve", "note").index(reason.verdict))
     shadow = [Shadow(rule.name, _with(outcome, rule), (_shadow_reason(rule),)) for rule in would]
     if policy.shadow is not None:
         other = judge(scores, policy.shadow, signals, circumstances)
