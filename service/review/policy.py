@@ -56,6 +56,7 @@ def save_policy() -> AnyResponse | Response:
     site, scope, text = _sent()
     seen, now = request.form.get("seen", ""), utcnow()
     with database().writing() as db:
+        _lock(db, site.id)
         newest = _newest_version(db, site.id)
         if seen.isdigit() and int(seen) != newest:
             told = _("Not saved: version %(version)s was saved a moment ago. Compare, then save again.",
@@ -169,6 +170,7 @@ def restore_policy() -> AnyResponse:
     demand("senior", site.id)
     number = request.form.get("version", "")
     with database().writing() as db:
+        _lock(db, site.id)
         row = _version(db, site.id, int(number) if number.isdigit() else 0)
         new = policies.save(
             db,
@@ -294,6 +296,11 @@ def _version(db: Session, site_id: str, number: int) -> SitePolicy:
     if row is None:
         raise NotFound("version of this policy")
     return row
+
+
+def _lock(db: Session, site_id: str) -> None:
+    """One save at a time for a site: two at once would both take the same number."""
+    db.get_one(Site, site_id, with_for_update=True)
 
 
 def _newest_version(db: Session, site_id: str) -> int:

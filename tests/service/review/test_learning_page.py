@@ -154,7 +154,9 @@ def test_learning_by_itself_is_switched_on_and_off_and_keeps_the_rest(desk, seni
     assert site_of(desk).options["learning"]["auto"] is False
 
 
-def test_decisions_of_people_stand_first_with_how_many_to_approve_and_to_reject(desk, senior):
+def test_decisions_of_people_stand_first_with_how_many_to_approve_and_to_reject(desk_on_both):
+    desk = desk_on_both
+    senior = desk.client_of(desk.add_person("Sam", role="senior"))
     for number in range(3):
         comment = desk.add_comment(f"n{number}")
         action = "reject" if number else "approve"
@@ -166,6 +168,7 @@ def test_decisions_of_people_stand_first_with_how_many_to_approve_and_to_reject(
     assert '<td class="number">1</td><td class="number">2</td>' in row
     assert "Held, and rejected by people" in page
     assert "2/3" in page
+    assert senior.post("/desk/learning/automatic", {"site_id": desk.site.id, "auto": "on"}).status_code == 303
 
 
 def test_the_figures_of_a_model_are_said_in_words(desk, senior):

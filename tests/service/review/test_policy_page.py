@@ -153,6 +153,17 @@ def test_an_earlier_version_is_shown_with_its_difference_and_restored_as_a_new_o
     assert in_force(desk).thresholds["insult"].hold_at == 0.25
 
 
+def test_a_policy_is_saved_and_tried_on_either_database(desk_on_both):
+    desk = desk_on_both
+    visitor = desk.client_of(desk.add_person("Sam", role="senior"))
+    desk.add_comment("Fool", scores={"spam": 0.01, "insult": 0.35}, outcome="approve")
+
+    assert visitor.post("/desk/policy", form(desk, seen="0")).status_code == 303
+    assert "approved → held" in visitor.post("/desk/policy/try", form(desk)).text
+    assert visitor.post("/desk/policy/advise", form(desk, wish="per_hour", amount="1")).status_code == 200
+    assert visitor.post("/desk/policy/restore", form(desk, version="1")).status_code == 303
+
+
 def test_a_section_is_edited_by_itself_and_inherits_the_rest(desk, senior):
     store(desk)
     fields = form(desk, scope="section:Sport", text="thresholds: {insult: {hold_at: 0.5}}\n", seen="1")
