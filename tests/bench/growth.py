@@ -71,9 +71,11 @@ def growth(bench: Bench) -> list[Figure]:
             desk = f"{stack.url}/desk"
             found[size] = {
                 "accept": 1000 / max(accepted.per_second, 0.001),
-                "queue page": _milliseconds(opener, f"{desk}/"),
-                "search": _milliseconds(opener, f"{desk}/?q=election"),
-                "author page": _milliseconds(opener, f"{desk}/authors/{urllib.parse.quote(author, safe='')}"),
+                "queue page": _milliseconds(opener, f"{desk}/held"),
+                "search": _milliseconds(opener, f"{desk}/held?text=election&list=1"),
+                "author page": _milliseconds(
+                    opener, f"{desk}/decided?list=1&author={urllib.parse.quote(author, safe='')}"
+                ),
             }
     small, large = found[sizes[0]], found[sizes[1]]
     return [
