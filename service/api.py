@@ -11,8 +11,8 @@ from moderation.store import comment_of, comments_of
 from service import accepting, idempotency, limits, shaping, waiting
 from service.door import database, nudge, settings, utcnow, vault
 from service.problems import document_of, problem_of
-from service.reading import Blueprint
-from service.schemas import AppealIn, BatchIn, DecisionIn, EditIn, ListQuery, ReportIn
+from service.reading import Blueprint, load, read_json_or_form
+from service.schemas import AppealIn, BatchIn, CommentIn, DecisionIn, EditIn, ListQuery, ReportIn
 from service.schemas_out import (
     AcceptedOut,
     AppealOut,
@@ -44,6 +44,7 @@ _ONCE = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9._-]+$"},
     "description": "The same request with the same key is one comment.",
 }
+_COMMENT = {"required": True, "content": {"application/json": {"schema": CommentIn}}}
 _WAIT = {
     "in": "query",
     "name": "wait",
@@ -59,18 +60,17 @@ _PREFER = {
 
 
 @bp.post("/comments")
-@bp.doc(parameters=[_ONCE, _PREFER, _WAIT])
-@bp.arguments(accepting.COMMENT, location="json_or_form")
+@bp.doc(parameters=[_ONCE, _PREFER, _WAIT], requestBody=_COMMENT)
 @bp.response(202, AcceptedOut, description="Kept; the decision comes by webhook")
 @bp.alt_response(200, schema=CommentOut, description="Decided in time, or received before", success=True)
-def create_comment(fields: dict[str, Any]) -> Response:
+def create_comment() -> Response:
     """Take a comment in and promise a decision by webhook
 
     With `Prefer: wait=N` or `?wait=N` the answer is the decided comment (200) if there is one in time.
     An `Idempotency-Key` makes repetition safe for 24 hours, an `external_id` for ever.
     """
-    seconds = waiting.seconds_asked()
-    taken = accepting.accept(fields, key=(key := idempotency.key_sent()))
+    seconds, key = waiting.seconds_asked(), idempotency.key_sent()
+    taken = accepting.accept(load(accepting.COMMENT, read_json_or_form()), key=key)
     comment = taken.comment
     if seconds and waiting.is_judged_in(database(), comment.id, comment.revision, seconds):
         with database().reading() as session:

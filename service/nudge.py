@@ -4,8 +4,8 @@ A request sets a flag. One thread in each process publishes the job's name, coal
 came in meanwhile, one message says so. With the broker away or silent the thread alone waits, for 0.2 s
 at a time, and a breaker spares it the waiting; the sweep of the background door finds the rows anyway.
 
-Measured before (docs/adr): ``send_task(retry=False)`` blocks 6 s with the broker down and for ever with
-one that accepts and stays silent; a retry policy of zeros with socket time-outs does not.
+Measured before: ``send_task(retry=False)`` blocks 6 s with the broker down and for ever with one that accepts
+and stays silent; no retries of the library's own and socket time-outs make it 0.3 s.
 """
 
 from __future__ import annotations
@@ -97,12 +97,14 @@ class Nudger:
                 if sender is not None:
                     sender.close()
                 sender = None
+                with self._condition:
+                    self._wanted |= jobs
                 self._pause()
         if sender is not None:
             sender.close()
 
     def _pause(self) -> None:
-        """Let the breaker stay open for a while, asking again afterwards for what was wanted meanwhile."""
+        """Let the breaker stay open for a while; afterwards what was wanted is tried again."""
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1))
         until = time.monotonic() + pause
         with self._condition:

@@ -21,13 +21,9 @@ class Parser(FlaskParser):
     """webargs with our reading of bodies and our faults."""
 
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, Any] = {}
-    __location_map__ = {**FlaskParser.__location_map__, "json_or_form": "load_json_or_form"}
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         return read_json()
-
-    def load_json_or_form(self, req: Request, schema: Schema) -> Any:
-        return read_form() if req.mimetype in FORMS else read_json(also=" or a form")
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         return req.args.to_dict()
@@ -40,10 +36,6 @@ class Blueprint(flask_smorest.Blueprint):
     """Views that are also their own documentation (OpenAPI)."""
 
     ARGUMENTS_PARSER = Parser()
-    DEFAULT_LOCATION_CONTENT_TYPE_MAPPING = {
-        **flask_smorest.Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING,
-        "json_or_form": "application/json",
-    }
 
 
 def load(schema: Schema, document: Any, *, at: str = "") -> dict[str, Any]:
@@ -55,6 +47,11 @@ def load(schema: Schema, document: Any, *, at: str = "") -> dict[str, Any]:
         return schema.load(document)
     except ValidationError as error:
         raise Invalid(list(_faults(error.messages, at))) from None
+
+
+def read_json_or_form() -> Any:
+    """The body as JSON or, where it says so, as a form."""
+    return read_form() if request.mimetype in FORMS else read_json(also=" or a form")
 
 
 def read_json(also: str = "") -> Any:
@@ -105,7 +102,7 @@ def invalid(error: ValidationError) -> Invalid:
     return Invalid(list(_faults(messages, "")))
 
 
-_LOCATIONS = frozenset({"json", "form", "json_or_form", "query"})
+_LOCATIONS = frozenset({"json", "form", "query"})
 
 
 def _faults(messages: Any, pointer: str) -> Iterable[Fault]:

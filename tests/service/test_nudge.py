@@ -92,7 +92,6 @@ def test_what_was_asked_while_the_broker_was_away_is_published_afterwards(redis_
     until(lambda: nudger.is_open)
 
     nudger._broker_url = redis_url  # it came back
-    nudger.ask(jobs.SCORE)
 
     with redis.Redis.from_url(redis_url) as client:
         until(lambda: messages(client, "score"))
