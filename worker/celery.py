@@ -17,8 +17,11 @@ from kombu import Queue
 from moderation import jobs, logs
 from moderation.redis_address import transport_options
 from moderation.settings import Settings
+from worker import broker_loss
 
 settings = Settings.from_environment(os.environ)
+
+broker_loss.forgive()
 
 app = Celery(
     "btl",
