@@ -97,6 +97,9 @@ def cleaned(kind: str, pattern: str, email_hash: Callable[[str], str] | None = N
 
 def _cleaned_word(pattern: str) -> str:
     folded = fold(pattern)
+    if len(folded) > LONGEST_ENTRY:
+        # one ligature may unfold to eighteen letters
+        raise EntryRefused(f"the entry is longer than {LONGEST_ENTRY} characters once it is unfolded")
     letters = "".join(tokens(folded.replace("*", "")))
     if not letters:
         raise EntryRefused("the entry holds no letter or digit")

@@ -70,7 +70,7 @@ def import_list(
     house = opened()
     site = house.site(slug)
     now = datetime.now(UTC)
-    reason = reason or ("" if str(file) == "-" else file.name)
+    reason = (reason or ("" if str(file) == "-" else file.name))[:200]
     expires_at = now + timedelta(days=days) if days else None
     counts: Counter[str] = Counter()
     faults: list[Found] = []

@@ -82,6 +82,7 @@ def test_a_hit_names_its_list_and_entry_once():
         ("word", "*a*", "single letter"),
         ("word", "", "empty"),
         ("word", "x" * 501, "longer than"),
+        ("word", "\ufdfa" * 60, "once it is unfolded"),
         ("regex", "(?<=a)b", "linear time"),
         ("regex", r"(a)\1", "cannot be used"),
         ("regex", "a{5000}", "cannot be used"),
