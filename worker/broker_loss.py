@@ -21,7 +21,7 @@ log = log_of(__name__)
 class ForgivingQoS(redis.QoS):
     """Keeps account of messages, and shrugs where the connection they came by is gone."""
 
-    _delivered: dict[str, Any]
+    _delivered: dict[str, Any]  # type: ignore[assignment]
 
     def restore_unacked(self, client: Any = None) -> None:
         try:

@@ -75,6 +75,10 @@ def run(fault: Fault, on: Stage, seed: int, margin: float = MARGIN_SECONDS) -> R
     if not on.settle():
         row.wrong.append("not all was judged and delivered in time")
     row.recovered_seconds = time.monotonic() - mended
+    for name, process in list(on.parts.running.items()):
+        if process.poll() is not None:
+            row.wrong.append(f"the {name} process ended by itself")
+            on.parts.start(name)
     row.found = look(on, load.sent)
     row.wrong += row.found.faults
     _measure(row, fault, on, load, began, ended)
