@@ -11,7 +11,7 @@ from sqlalchemy import or_, select, update
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation import endpoints, jobs
-from moderation.errors import Invalid
+from moderation.errors import Forbidden, Invalid
 from moderation.tables import Delivery, Endpoint, Event, Notice
 from service.door import nudge
 from service.review.desk import PLACES, bp, database, demand, rights, sites_asked, utcnow
@@ -26,6 +26,8 @@ def deliveries() -> str:
     """Every endpoint, and the deliveries that are tried again or were given up."""
     _site, asked = sites_asked()
     site_ids = [site_id for site_id in rights().site_ids("senior") if site_id in asked]
+    if not site_ids and not rights().person.is_admin:
+        raise Forbidden("senior")
     with database().reading() as db:
         known = list(
             db.scalars(
