@@ -23,7 +23,7 @@ _BATCH = 64
 _AS_GOOD_AS = 1e-6
 
 
-def measured(folder: Path) -> tuple[Any, Any, str]:
+def measured(folder: Path, artifact: Path | None = None) -> tuple[Any, Any, str]:
     """Our score and the raters' fraction of each comment that trained nothing, and the model's version."""
     import pandas as pd
     from rich.progress import track
@@ -34,7 +34,7 @@ def measured(folder: Path) -> tuple[Any, Any, str]:
     frame = pd.read_parquet(folder / "civil_comments.parquet")
     frame = frame[(frame["natural_sample"] == 1) & frame["toxicity"].notna()]
     frame = frame[[corpora.side(text) != "train" for text in frame["text"]]]
-    scorer, texts = Scorer.load(), frame["text"].tolist()
+    scorer, texts = Scorer.load(artifact), frame["text"].tolist()
     scores: list[float] = []
     for begin in track(range(0, len(texts), _BATCH), "Scoring …"):
         batch = [Text(body=body, language="en") for body in texts[begin : begin + _BATCH]]
@@ -75,7 +75,9 @@ def main() -> None:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with civil_comments.parquet")
-    scores, fractions, version = measured(parser.parse_args().data)
+    parser.add_argument("--artifact", type=Path, help="without it, the champion that is shipped")
+    asked = parser.parse_args()
+    scores, fractions, version = measured(asked.data, asked.artifact)
     kept = {
         "made_by": "python -m models.fit_scale --data DATA",
         "model": version,
