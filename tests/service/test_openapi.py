@@ -18,7 +18,7 @@ from service.openapi import document_of
 from tests.service.conftest import make_caller
 
 #: A few for every run; `make fuzz` sets thousands.
-EXAMPLES = int(os.environ.get("BTL_FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("BTL_FUZZ_EXAMPLES", "8"))
 #: The first is asked for every route and every scope in test_auth.py. The second expects that whatever fits
 #: the schema is taken; that a body has something to read in it, or an address is public, no schema can say.
 NOT_ASKED = [ignored_auth, positive_data_acceptance]
