@@ -56,7 +56,7 @@ def metrics() -> Response:
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)
     body = generate_latest(registry) + "".join(_stock()).encode()
     return Response(body, content_type=CONTENT_TYPE_LATEST)
 

@@ -128,7 +128,7 @@ def _storage_at(redis_url: str, master: str) -> Any:
         socket_timeout=_PATIENCE_SECONDS,
         socket_connect_timeout=_PATIENCE_SECONDS,
         # The library's own retries would sleep in the request.
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # passed on to redis-py as it is
     )
 
 

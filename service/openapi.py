@@ -179,5 +179,6 @@ def _schema_of(schema: type[Schema]) -> dict[str, Any]:
 
     plugin = MarshmallowPlugin()
     APISpec("", "", "3.1.0", plugins=[plugin])
+    assert plugin.converter is not None  # the specification above has just made it
     found: dict[str, Any] = plugin.converter.schema2jsonschema(schema())
     return found

@@ -170,7 +170,7 @@ def _decisions(session: Any, api_url: str, posted: list[Posted], progress: Any) 
     bar = progress.add_task("Deciding", total=len(decided))
     last_moved = time.monotonic()
     while waiting := {name for name, became in decided.items() if became.status == "pending"}:
-        for comment in _newest(session, api_url, lambda seen, waiting=waiting: waiting <= seen):
+        for comment in _newest(session, api_url, waiting.issubset):
             if comment["id"] in waiting:
                 names = frozenset(reason["name"] for reason in comment["reasons"])
                 decided[comment["id"]] = Became(comment["status"], names)
