@@ -1,4 +1,4 @@
-"""btl demo: post a few hundred comments to what runs here, and show what became of them.
+"""Post a few hundred comments to what runs here, and show what became of them.
 
 Through the API with a site's key, as a news site would: the example news site learns of what was approved by
 its webhooks, and the desk shows what was held.
