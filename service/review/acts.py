@@ -8,14 +8,14 @@ from typing import Any
 from flask import Response, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from moderation import acts, dossier, jobs, queue
 from moderation.complaints import decide_appeal
-from moderation.errors import Fault, Forbidden, Invalid, Overtaken, TransitionRefused
+from moderation.errors import Fault, Forbidden, Invalid, NotFound, Overtaken, TransitionRefused
 from moderation.queue import Question
-from moderation.store import comment_of
-from moderation.tables import Comment
+from moderation.tables import Comment, Site
 from service.door import nudge
 from service.review.desk import bp, database, demand, is_htmx, me, rights, utcnow
 from service.review.queue import (
@@ -131,20 +131,21 @@ def undo() -> AnyResponse:
     return answer_with_next(question, back or take_next(question, after=""), text=text, fresh=True)
 
 
-def _actable(db: Any, comment_id: str) -> Comment:
+def _actable(db: Session, comment_id: str) -> Comment:
     """The comment, locked, if the person may act on it.
 
     :raises NotFound: on a site that the person may not see. :raises Forbidden: too small a role.
     """
-    site_id = db.get(Comment, comment_id)
-    demand("moderator", site_id.site_id if site_id is not None else "none")
-    found = comment_of(db, site_id.site_id, comment_id, lock=True)
+    found = db.get(Comment, comment_id, with_for_update=True)
+    if found is None:
+        raise NotFound("comment")
+    demand("moderator", found.site_id)
     if found.escalated_at is not None and not rights().may("senior", found.site_id):
         raise Forbidden("senior")
     return found
 
 
-def _decide(db: Any, found: Comment, action: str, now: datetime) -> tuple[str, datetime]:
+def _decide(db: Session, found: Comment, action: str, now: datetime) -> tuple[str, datetime]:
     form = request.form
     if action == "escalate":
         acts.escalate(db, found, person_id=me().id, note=form.get("note", ""), now=now)
@@ -176,14 +177,14 @@ def said_of(status: str, code: str) -> str:
     return {"approved": _("Approved"), "rejected": _("Rejected"), "held": _("Held")}[status]
 
 
-def _known_code(db: Any, found: Comment, code: str) -> str:
-    from moderation.tables import Site
+def _known_code(db: Session, found: Comment, code: str) -> str:
+    """Coral's code or a house rule of the site; anything else is OTHER."""
+    if code in dossier.CODES:
+        return code
+    return code if code in dossier.house_rules_of(db.get_one(Site, found.site_id)) else "OTHER"
 
-    allowed = {*dossier.CODES, *dossier.house_rules_of(db.get(Site, found.site_id))}
-    return code if code in allowed else "OTHER"
 
-
-def _answer_blind(db: Any, found: Comment, action: str, now: datetime) -> str:
+def _answer_blind(db: Session, found: Comment, action: str, now: datetime) -> str:
     answer = "reject" if action in ("reject", "reject_for", "spam", "ban") else action
     kept = acts.answer_second_look(
         db, found.id, answer, person_id=me().id, site_ids=rights().site_ids("moderator"), now=now
