@@ -24,7 +24,7 @@ from moderation.tables import Site
 
 WINDOW_SECONDS = 60
 #: Requests a minute; a site's options may say otherwise, see docs/settings.md.
-DEFAULTS = {"per_key": 6_000, "per_email": 60, "per_ip": 120, "wrong_keys_per_ip": 30}
+DEFAULTS = {"per_key": 60_000, "per_email": 6_000, "per_ip": 120, "wrong_keys_per_ip": 30}
 #: Redis is left alone for this long after it failed.
 PAUSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 0.1
