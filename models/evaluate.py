@@ -83,18 +83,18 @@ def held_back(folder: Path, most: int, seed: int = 5) -> Frame:
     each,
     natural rows first."""
     parts = []
+    judged = {row[1] for row in ROWS} | set(LANGUAGES.values())
     for corpus in corpora.CORPORA:
-        if not (folder / f"{corpus.name}.parquet").is_file():
+        if corpus.name not in judged or not (folder / f"{corpus.name}.parquet").is_file():
             continue
         frame = corpora.read(folder, corpus)
         if corpus.ships:
             frame = frame[frame["side"] != "train"]
         if len(frame) > most:
             rest = frame[frame["natural"] != 1]
-            wild = frame[frame["natural"] == 1]
-            frame = pd.concat(
-                [wild, rest.sample(max(0, min(len(rest), most - len(wild))), random_state=seed)]
-            )
+            wild = frame[frame["natural"] == 1].sample(frac=1.0, random_state=seed).head(2 * most)
+            count = min(len(rest), max(most - len(wild), most // 2))
+            frame = pd.concat([wild, rest.sample(count, random_state=seed)])
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -195,7 +195,7 @@ def fairness(judge: Judge, lines: dict[str, tuple[float, float]]) -> dict[str, A
     }  # fmt: skip
 
 
-def evasion(judge: Judge, frame: Frame, most: int = 1500) -> dict[str, Any]:
+def evasion(judge: Judge, frame: Frame, most: int = 900) -> dict[str, Any]:
     """AUC lost when every toxic row is disguised, on natural and toxic Jigsaw and news rows."""
     rows = frame[frame["corpus"].isin(("civil_comments", "jigsaw_wiki")) & frame["toxicity"].notna()]
     rows = rows[(rows["toxicity"] < 0.2) | (rows["toxicity"] >= 0.7)]
@@ -330,7 +330,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description="Judge an artifact.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the Parquet corpora")
     parser.add_argument("--artifact", type=Path, help="default: the champion")
-    parser.add_argument("--rows", type=int, default=3000, help="at most so many rows of each corpus")
+    parser.add_argument("--rows", type=int, default=900, help="at most so many rows of each corpus")
     parser.add_argument("--no-baselines", action="store_true", help="skip the other models (minutes)")
     parser.add_argument("--card", action="store_true", help="write models/README.md and its plots, too")
     chosen = parser.parse_args()

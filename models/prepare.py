@@ -48,6 +48,15 @@ def prepared(frame: Frame, what: str = "Reading texts") -> Prepared:
     return Prepared(frame.assign(model_text=texts), hashed(texts), shapes)
 
 
+def joined(*parts: Prepared) -> Prepared:
+    """Several parts as one, in order."""
+    return Prepared(
+        pd.concat([part.frame for part in parts], ignore_index=True),
+        sparse.vstack([part.counts for part in parts], format="csr"),
+        np.concatenate([part.shapes for part in parts]),
+    )
+
+
 def hashed(texts: Sequence[str]) -> Any:
     """The counts of texts as a CSR matrix (texts, buckets)."""
     pointers, buckets, counts = [np.zeros(1, np.int64)], [], []

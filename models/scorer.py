@@ -97,7 +97,7 @@ class Scorer:
         spoke = np.zeros(len(texts), bool)
         both = np.full_like(fast, np.nan)
         if self._deep is not None and deep is not False and len(texts):
-            asked = np.ones(len(texts), bool) if deep else self._undecided(fast, lines or self.lines)
+            asked = np.ones(len(texts), bool) if deep else self._undecided(fast, scores, lines or self.lines)
             asked &= np.array(
                 [
                     bool(b.strip()) and r.facts["language"] == "en"
@@ -143,8 +143,12 @@ class Scorer:
         columns = [calibrated(points[a], logits[:, at]) for at, a in enumerate(ATTRIBUTES)]
         return np.clip(np.stack(columns, axis=1), _SURE, 1.0 - _SURE) if len(logits) else logits.copy()
 
-    def _undecided(self, fast: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
-        """Where the deep tier could move a score across a line: the fast logit lies in the band around it."""
+    def _undecided(self, fast: Array, scores: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
+        """Where the deep tier could move a score across a line.
+
+        The fast logit lies in the band around a line; or the fast tier alone would stop the comment for
+        abuse, which is rare among ordinary comments, and where the name of a group misleads it most.
+        """
         asked = np.zeros(len(fast), bool)
         bands = self._numbers.get("bands", {})
         for at, attribute in enumerate(ATTRIBUTES):
@@ -152,6 +156,8 @@ class Scorer:
                 continue
             grid, low, high = (np.array(bands[attribute][k]) for k in ("fast", "low", "high"))
             least, most = np.interp(fast[:, at], grid, low), np.interp(fast[:, at], grid, high)
+            if attribute != "spam":
+                asked |= scores[:, at] >= lines[attribute][0]
             for line in lines[attribute]:
                 if 0.0 < line < 1.0:
                     crossing = math.log(line / (1.0 - line))

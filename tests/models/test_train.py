@@ -1,0 +1,113 @@
+"""The whole chain on the sample corpus, and what training refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare
+from models.scorer import Scorer, Text
+
+ROOT = Path(__file__).parents[2]
+
+
+def trained(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "models.train", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("model") / "sample"
+    done = trained("--sample", "--out", str(out), "--version", "2026.1.0")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_sample_corpus_trains_an_artifact_that_scores(sample):
+    scorer = Scorer.load(sample)
+
+    abuse, praise = scorer.score([Text("You are a stupid idiot."), Text("A good interview about the harbour.")])
+
+    assert abuse.model == "2026.1.0-fast"
+    assert abuse.scores["toxicity"] > praise.scores["toxicity"]
+
+
+def test_the_same_seed_gives_the_same_weights(sample, tmp_path):
+    done = trained("--sample", "--out", str(tmp_path / "again"), "--version", "2026.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "again" / "weights.npy").read_bytes() == (sample / "weights.npy").read_bytes()
+
+
+def test_missing_corpora_are_all_named(tmp_path):
+    done = trained("--data", str(tmp_path), "--check")
+
+    assert done.returncode != 0
+    assert "civil_comments.parquet" in done.stderr
+    assert "youtube_spam.parquet" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_corpus_without_its_label_is_refused(tmp_path):
+    pd.DataFrame({"id": [1], "text": ["hello"]}).to_parquet(tmp_path / "youtube_spam.parquet")
+
+    with pytest.raises(corpora.CorporaMissing, match="spam"):
+        corpora.read(tmp_path, corpora.BY_NAME["youtube_spam"])
+
+
+def test_what_may_not_ship_never_trains():
+    judged = {"ucc_globe_and_mail", "olid_twitter", "toxigen_annotated", "youtube_crypto_spam", "news_de_rp"}
+
+    assert not judged & {corpus.name for corpus in corpora.CORPORA if corpus.ships}
+
+
+def test_near_duplicates_share_a_side():
+    text = "The mayor promised a new swimming pool for our town and everybody in it, at last"
+
+    sides = {corpora.side(t) for t in (text, text.upper(), text + " http://x.org/1", text.replace(" ", "  ") + " 22!")}
+
+    assert len(sides) == 1
+
+
+def test_an_unlabelled_row_is_masked_and_never_a_negative(tmp_path):
+    pd.DataFrame({"text": ["a", "b"], "spam": [1, 0], "lang": "en"}).to_parquet(tmp_path / "youtube_spam.parquet")
+
+    frame = corpora.read(tmp_path, corpora.BY_NAME["youtube_spam"])
+
+    assert frame["spam"].tolist() == [1.0, 0.0]
+    assert frame[[a for a in ATTRIBUTES if a != "spam"]].isna().all().all()
+
+
+def test_a_shared_target_becomes_two_weighted_rows():
+    rows, hard, weight = heads.softened(np.array([0.25, 1.0]), np.array([2.0, 1.0]))
+
+    assert rows.tolist() == [0, 1, 0]
+    assert hard.tolist() == [1.0, 1.0, 0.0]
+    assert weight.tolist() == [0.5, 1.0, 1.5]
+
+
+def test_the_line_through_probabilities_rises_everywhere():
+    chance = np.random.default_rng(1)
+    logit = chance.normal(size=4000)
+    target = (chance.random(4000) < 1 / (1 + np.exp(-2 * logit))).astype(float)
+
+    xs, ys = calibrate.line_through(logit, target, np.ones(4000))
+
+    assert all(np.diff(xs) > 0)
+    assert all(np.diff(ys) > 0)
+    assert measures.calibration_error(target, np.interp(logit, xs, ys)) < 0.03
+
+
+def test_the_sample_names_no_real_address():
+    frame = prepare.sample()
+
+    links = frame["text"].str.findall(r"[\w-]+\.(?:com|net|org|info|ru)\b").explode().dropna()
+
+    assert set(links[frame.loc[links.index, "corpus"] == "sample"]) == set()
