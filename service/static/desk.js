@@ -71,7 +71,7 @@
     const menu = pane.querySelector(`details[data-menu="${name}"]`);
     if (!menu) return;
     menu.open = !menu.open;
-    const first = menu.querySelector("input:checked, input, select, button");
+    const first = menu.querySelector("input:checked") || menu.querySelector("input, select, button");
     if (menu.open && first) first.focus();
   }
 
