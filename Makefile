@@ -14,6 +14,8 @@ LOCKS := requirements-setup.lock requirements.lock
 # Libraries that start a thread for each core only get in each other's way on a small machine.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# One heap for each thread costs more memory than it saves time here.
+export MALLOC_ARENA_MAX ?= 2
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from moderation.store import Database
 
 #: Packages with views, each of which exposes ``register(app)``; in this order.
-_VIEWS = (
+VIEWS = (
     "service.health",
     "service.api",
     "service.api_endpoints",
@@ -84,7 +84,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     limits.register(app, settings.redis_url, settings.redis_master)
     app.before_request(limits.check_key)
     openapi.register(app)
-    for name in _VIEWS:
+    for name in VIEWS:
         if importlib.util.find_spec(name) is not None:
             module = importlib.import_module(name)
             if hasattr(module, "register"):

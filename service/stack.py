@@ -28,8 +28,6 @@ CAN_FORK_WARM = sys.platform == "linux"
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
-# Modules that run when imported, or that no process of the stack needs.
-_SEPARATE = {"__main__", "commands", "migrations"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,25 +260,19 @@ class Stack:
         note_processes(self.data_dir, running)
 
 
-def warm_up(modules: Iterable[str], rooms: Iterable[str], between: Callable[[], object]) -> None:
+def warm_up(modules: Iterable[str], between: Callable[[], object]) -> None:
     """Import what the children need, once, and keep the collector from unsharing its pages.
 
     :param modules: by name.
-    :param rooms: packages of which every module is wanted.
-    :param between: called between two of the modules.
+    :param between: called between two of them.
     """
     import gc
     import importlib
-    import pkgutil
 
     if CAN_FORK_WARM:
         for module in modules:
             importlib.import_module(module)
             between()
-        for room in rooms:
-            for found in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
-                if not _SEPARATE.intersection(found.name.split(".")):
-                    importlib.import_module(found.name)
         gc.collect()
         gc.freeze()
 

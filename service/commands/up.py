@@ -17,7 +17,7 @@ import setproctitle
 
 from moderation.errors import Refused
 from moderation.settings import Settings
-from service import broker
+from service import VIEWS, broker
 from service.data_folder import end_strays, last_line, log_of, own, write_private
 from service.stack import Died, Process, Stack, warm_up
 
@@ -52,9 +52,8 @@ WARM = (
     "gunicorn.workers.gthread",
     "numpy",
     "models.scorer",
+    "moderation.judging",
 )
-#: Our own rooms that several children need, with all their modules.
-WARM_ROOMS = ("moderation", "service")
 
 
 class PortTaken(Refused):
@@ -154,7 +153,7 @@ def _run(data_dir: Path, lock: int, began: float) -> None:
                 Process("broker", broker.command(data_dir), last=True, mend=lambda: _set_jobs_aside(data_dir))
             )
         preparing = stack.run_once(lambda: _prepare(settings, kept, webhook_url))
-        warm_up(WARM, WARM_ROOMS, between=stack.tend)
+        warm_up((*WARM, *VIEWS), between=stack.tend)
         prepared = stack.finished(preparing)
         if prepared:
             raise NotPrepared(last_line(log_of(data_dir, "prepare")))
