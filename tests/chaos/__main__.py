@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 import psycopg
 from rich.console import Console
@@ -98,9 +99,11 @@ def _measure(row: Row, fault: Fault, on: Stage, load: Load, began: float, ended:
             row.late.append(f"p99 of a promise was {row.p99_ms:.0f} ms")
     if fault.others_undelayed:
         other = on.sites[0]
-        first = {got.message["data"].get("id"): got.at for got in reversed(on.listeners[other].taken)}
+        # From the event's own time: how long the machine needs for a verdict is not the receiver's doing.
         waits = sorted(
-            first[sent.id] - sent.at for sent in load.sent.values() if sent.site == other and sent.id in first
+            got.at - datetime.fromisoformat(got.message["timestamp"]).timestamp()
+            for got in on.listeners[other].taken
+            if began <= got.at <= ended
         )
         row.others_p99_seconds = waits[int(0.99 * (len(waits) - 1))] if waits else None
         if row.others_p99_seconds is None or row.others_p99_seconds > UNDELAYED_SECONDS:

@@ -214,6 +214,7 @@ def _poison(word: str) -> Callable[[Stage, Load, random.Random], Iterator[list[s
         status, poisonous = load.post(stage.sites[0], f"A harmless sentence, but {word}.")
         assert status == 202, status
         yield None
+        load.stop()  # on a slow machine a backlog may stand before it
 
         def is_held() -> bool:
             with stage.parts.database() as database, database.reading() as session:
