@@ -105,9 +105,9 @@ def ranking(frame: Frame, always: Frame, cascade: Frame) -> list[dict[str, Any]]
     for title, corpus, attribute, wild, fast_goal, goal in ROWS:
         mine = ((frame["corpus"] == corpus) & frame[attribute].notna()).to_numpy()
         if wild:
-            mine &= (frame["natural"] == 1).to_numpy()
+            mine = mine & (frame["natural"] == 1).to_numpy()
         if corpus == "contact_form_spam":
-            mine |= ((frame["corpus"] == "civil_comments") & (frame["spam"] == 0)).to_numpy()
+            mine = mine | ((frame["corpus"] == "civil_comments") & (frame["spam"] == 0)).to_numpy()
         if not mine.any():
             continue
         target = frame.loc[mine, attribute].to_numpy(float)
@@ -332,6 +332,7 @@ def main() -> None:
     parser.add_argument("--artifact", type=Path, help="default: the champion")
     parser.add_argument("--rows", type=int, default=900, help="at most so many rows of each corpus")
     parser.add_argument("--no-baselines", action="store_true", help="skip the other models (minutes)")
+    parser.add_argument("--json", action="store_true", help="print every figure as JSON")
     parser.add_argument("--card", action="store_true", help="write models/README.md and its plots, too")
     chosen = parser.parse_args()
     try:
@@ -341,10 +342,11 @@ def main() -> None:
     found = evaluated(scorer, chosen.data, chosen.rows, not chosen.no_baselines)
     path = scorer.directory / "evaluation.json"
     path.write_text(json.dumps(found, indent=1, sort_keys=True, default=float) + "\n", "utf-8")
-    print(card.summary(found))
+    print(json.dumps(found, default=float) if chosen.json else card.summary(found))
     if chosen.card:
         card.write(found, scorer.manifest, Path(__file__).parent)
-    print(f"Wrote {path}")
+    if not chosen.json:
+        print(f"Wrote {path}")
 
 
 if __name__ == "__main__":

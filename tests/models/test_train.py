@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[2]
 
 def trained(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "models.train", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240
+        [sys.executable, "-m", "models.train", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
 
 
@@ -33,17 +37,34 @@ def sample(tmp_path_factory) -> Path:
 def test_the_sample_corpus_trains_an_artifact_that_scores(sample):
     scorer = Scorer.load(sample)
 
-    abuse, praise = scorer.score([Text("You are a stupid idiot."), Text("A good interview about the harbour.")])
+    abuse, praise = scorer.score(
+        [Text("You are a stupid idiot."), Text("A good interview about the harbour.")]
+    )
 
     assert abuse.model == "2026.1.0-fast"
     assert abuse.scores["toxicity"] > praise.scores["toxicity"]
 
 
-def test_the_same_seed_gives_the_same_weights(sample, tmp_path):
-    done = trained("--sample", "--out", str(tmp_path / "again"), "--version", "2026.1.0")
+def test_the_same_seed_gives_the_same_weights():
+    counts = prepare.hashed(["you are an idiot", "a fine day", "idiot", "the day was fine"] * 5)
+    matrix = heads.weighed(counts, heads.idf_of(counts))
+    rows = {
+        "shapes": np.zeros((20, 25), np.float32),
+        "target": np.array([1.0, 0, 1, 0] * 5),
+        "weight": np.ones(20),
+    }
+    fit = {
+        "group": np.array(["home"] * 20, object),
+        "home": "home",
+        "strength": 2.0,
+        "columns": np.arange(3),
+        "seed": 7,
+    }
 
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "again" / "weights.npy").read_bytes() == (sample / "weights.npy").read_bytes()
+    one, other = heads.fit(matrix, **rows, **fit), heads.fit(matrix, **rows, **fit)
+
+    assert np.array_equal(one[0], other[0])
+    assert one[1] == other[1]
 
 
 def test_missing_corpora_are_all_named(tmp_path):
@@ -71,13 +92,18 @@ def test_what_may_not_ship_never_trains():
 def test_near_duplicates_share_a_side():
     text = "The mayor promised a new swimming pool for our town and everybody in it, at last"
 
-    sides = {corpora.side(t) for t in (text, text.upper(), text + " http://x.org/1", text.replace(" ", "  ") + " 22!")}
+    sides = {
+        corpora.side(t)
+        for t in (text, text.upper(), text + " http://x.org/1", text.replace(" ", "  ") + " 22!")
+    }
 
     assert len(sides) == 1
 
 
 def test_an_unlabelled_row_is_masked_and_never_a_negative(tmp_path):
-    pd.DataFrame({"text": ["a", "b"], "spam": [1, 0], "lang": "en"}).to_parquet(tmp_path / "youtube_spam.parquet")
+    pd.DataFrame({"text": ["a", "b"], "spam": [1, 0], "lang": "en"}).to_parquet(
+        tmp_path / "youtube_spam.parquet"
+    )
 
     frame = corpora.read(tmp_path, corpora.BY_NAME["youtube_spam"])
 
