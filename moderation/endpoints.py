@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from moderation import breaker, signing
@@ -174,17 +174,26 @@ def recover(session: Session, endpoint: Endpoint, *, since: datetime, now: datet
     That includes what was announced while it was disabled, or before it was registered. What was taken back
     by an undo or emptied by an erasure is not sent.
 
-    :param since: events from this time on.
+    :param since: events from this time on, and older ones that were given up since: what waited for
+        an endpoint when it was disabled was announced before.
     :return: how many deliveries.
     :raises Invalid: for a disabled endpoint.
     """
     _must_be_active(endpoint, "/endpoint")
-    its, taken_back = aliased(Delivery), aliased(Delivery)
+    its, given_up, taken_back = aliased(Delivery), aliased(Delivery), aliased(Delivery)
     missed = (
         select(Event)
         .where(
             Event.site_id == endpoint.site_id,
-            Event.created_at >= since,
+            or_(
+                Event.created_at >= since,
+                exists().where(
+                    given_up.event_id == Event.id,
+                    given_up.endpoint_id == endpoint.id,
+                    given_up.status == "dead",
+                    given_up.finished_at >= since,
+                ),
+            ),
             Event.type != "ping",
             ~exists().where(
                 its.event_id == Event.id,

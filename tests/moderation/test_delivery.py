@@ -666,6 +666,16 @@ def test_recovery_brings_everything_that_an_endpoint_missed_once(session, vault,
     assert delivered not in {row.event_id for row in due}
 
 
+def test_recovery_brings_what_waited_when_the_endpoint_was_given_up(session, vault, site, endpoint):
+    announce(session, site, 3)
+    (first, *_) = claim(session, vault, second(60), limit=1)
+    came(session, [first], 410, at=second(60))
+    endpoints.patch(session, endpoint, now=second(90), check=Targets().check, status="active")
+
+    # The notice names the time of the first failure; what waited was announced before.
+    assert endpoints.recover(session, endpoint, since=second(60), now=second(90)) == 3
+
+
 def test_recovery_respects_the_types_that_an_endpoint_wants(session, vault, site, endpoint):
     endpoint.events = ["comment.held"]
     announce(session, site, type="comment.approved")
