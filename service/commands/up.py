@@ -26,8 +26,6 @@ RUN_FILE = "run.json"
 #: What several children need, imported once before they are forked.
 WARM = (
     "flask_babel",
-    "flask_limiter",
-    "flask_login",
     "flask_smorest",
     "flask_wtf",
     "sqlalchemy.orm",
