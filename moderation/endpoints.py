@@ -194,7 +194,7 @@ def recover(session: Session, endpoint: Endpoint, *, since: datetime, now: datet
                     given_up.finished_at >= since,
                 ),
             ),
-            Event.type != "ping",
+            Event.type.not_in(("ping", "endpoint.disabled")),
             ~exists().where(
                 its.event_id == Event.id,
                 its.endpoint_id == endpoint.id,
