@@ -8,7 +8,13 @@ from moderation.policy import Circumstances, Policy, judge
 from moderation.verdict import Learned, Signal
 
 LINES = {"thresholds": {"insult": {"hold_at": 0.5, "reject_at": 0.9}}}
-FINE, UNCLEAR, ABUSE = ({"insult": value, **dict.fromkeys(("spam", "toxicity", "severe_toxicity", "obscene", "threat", "identity_attack"), 0.0)} for value in (0.1, 0.6, 0.95))
+FINE, UNCLEAR, ABUSE = (
+    {
+        "insult": value,
+        **dict.fromkeys(("spam", "toxicity", "severe_toxicity", "obscene", "threat", "identity_attack"), 0.0),
+    }
+    for value in (0.1, 0.6, 0.95)
+)
 
 
 def verdict(scores, likely, *, signals=(), **document):
@@ -39,7 +45,9 @@ def test_the_lines_of_the_newsrooms_model(scores, likely, outcome):
 def test_the_reason_says_whose_decisions_it_was():
     (reason,) = [reason for reason in verdict(UNCLEAR, 0.01).reasons if reason.kind == "learned"]
 
-    assert reason.text == "By this newsroom's own decisions 0.01 likely to be rejected, below the line of 0.05"
+    assert (
+        reason.text == "By this newsroom's own decisions 0.01 likely to be rejected, below the line of 0.05"
+    )
 
 
 def test_what_a_list_or_a_rule_holds_stays_held():
