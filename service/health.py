@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy import func, select, text
 
+from moderation import breaker
 from moderation.drift import kept_of
 from moderation.migrations import current, newest
 from moderation.redis_address import client_of
@@ -106,7 +107,8 @@ def _stock() -> Iterator[str]:
             select(func.count(), func.min(Comment.received_at)).where(Comment.judged_at.is_(None))
         ).one()
         held = session.scalar(select(func.count()).where(Comment.status == "held"))
-        due = session.scalar(select(func.count()).where(Delivery.status == "due", Delivery.due_at <= now))
+        waits = (Delivery.status == breaker.DUE, Delivery.due_at <= now)
+        due = session.scalar(select(func.count()).where(*waits))
         beats = session.execute(select(Heartbeat.part, Heartbeat.at)).all()
         drifts = [(site.slug, kept_of(site)) for site in session.scalars(select(Site))]
     oldest = (now - waiting[1]).total_seconds() if waiting[1] else 0.0

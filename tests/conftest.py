@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ import redis
 from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
-from moderation import migrations
+from moderation import logs, migrations
 from moderation.settings import Settings
 from moderation.store import Database, open_database
 from moderation.tables import Base, Endpoint, Site, new_id
@@ -212,6 +213,27 @@ def chromium() -> str:
     if not CHROMIUM:
         pytest.skip("Chromium is not installed: apt-get install chromium (or BTL_TEST_CHROMIUM)")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One Chromium for a whole test process: Playwright's synchronous side can be open only once in it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Log lines of threads that a test left behind must not stand in the next test's output; caplog has them."""
+    with open(os.devnull, "w") as nowhere:
+        logs.set_up("INFO", stream=nowhere)
+        yield
 
 
 def _sqlalchemy(server: str, name: str) -> str:

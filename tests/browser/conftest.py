@@ -33,18 +33,6 @@ def address(desk) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def browser(chromium) -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def sign_in(browser, address) -> Iterator[Callable[..., object]]:
     """A new browser window in which a person has signed in at the desk.

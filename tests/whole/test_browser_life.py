@@ -6,12 +6,13 @@ import sqlite3
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from moderation import policies
 from moderation.store import open_database
 from moderation.tables import Site
+from tests.processes import wait_until
 from tests.running import btl_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -34,42 +35,44 @@ def running(tmp_path_factory):
         yield stack
 
 
-def test_a_reader_writes_a_moderator_approves_and_everyone_can_read_it(running, chromium):
+def test_a_reader_writes_a_moderator_approves_and_everyone_can_read_it(running, browser):
     where = running.addresses
     pages = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        reader = browser.new_context().new_page()
-        reader.goto(f"{where['news_site_url']}/articles/ferry")
-        reader.locator("[name=body]").fill(BODY)
-        reader.locator("[name=name]").fill("Hedwig")
-        reader.locator("[name=email]").fill(EMAIL)
-        reader.locator(".send button").click()
-        expect(reader.get_by_text("Awaiting moderation")).to_be_visible()
+    reader = browser.new_context().new_page()
+    reader.goto(f"{where['news_site_url']}/articles/ferry")
+    reader.locator("[name=body]").fill(BODY)
+    reader.locator("[name=name]").fill("Hedwig")
+    reader.locator("[name=email]").fill(EMAIL)
+    reader.locator(".send button").click()
+    expect(reader.get_by_text("Awaiting moderation")).to_be_visible()
 
-        stranger = browser.new_context().new_page()
-        stranger.goto(f"{where['news_site_url']}/articles/ferry")
-        expect(stranger.get_by_text("The night boat")).to_have_count(0)
+    stranger = browser.new_context().new_page()
+    stranger.goto(f"{where['news_site_url']}/articles/ferry")
+    expect(stranger.get_by_text("The night boat")).to_have_count(0)
 
-        moderator = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        moderator.goto(where["desk_url"])
-        moderator.fill("#email", where["moderator_email"])
-        moderator.fill("#password", where["moderator_password"])
-        moderator.click("button.primary")
-        # the machine held it before anyone could be quick enough
-        expect(moderator.locator("#comment")).to_contain_text("The night boat")
-        expect(moderator.locator("#comment")).to_contain_text("looks at every comment before it is published")
-        pages.append(moderator.content())
-        moderator.wait_for_selector("body.with-script")
-        moderator.keyboard.press("f")
-        expect(moderator.locator("#comment")).to_contain_text("Nothing waits.")
+    moderator = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    moderator.goto(where["desk_url"])
+    moderator.fill("#email", where["moderator_email"])
+    moderator.fill("#password", where["moderator_password"])
+    moderator.click("button.primary")
+    moderator.wait_for_url("**/desk/held*")
 
-        # ten seconds for an undo, then the webhook, then the open page of the reader
-        expect(reader.get_by_text("Awaiting moderation")).to_have_count(0, timeout=60_000)
-        stranger.reload()
-        expect(stranger.get_by_text("The night boat")).to_be_visible()
-        pages += [reader.content(), stranger.content(), moderator.content()]
-        browser.close()
+    def is_there() -> bool:
+        moderator.reload()
+        return "The night boat" in moderator.locator("#comment").inner_text()
+
+    wait_until(is_there, "the comment at the desk", 60, every=0.5)
+    expect(moderator.locator("#comment")).to_contain_text("looks at every comment before it is published")
+    pages.append(moderator.content())
+    moderator.wait_for_selector("body.with-script")
+    moderator.keyboard.press("f")
+    expect(moderator.locator("#comment")).to_contain_text("Nothing waits.")
+
+    # ten seconds for an undo, then the webhook, then the open page of the reader
+    expect(reader.get_by_text("Awaiting moderation")).to_have_count(0, timeout=60_000)
+    stranger.reload()
+    expect(stranger.get_by_text("The night boat")).to_be_visible()
+    pages += [reader.content(), stranger.content(), moderator.content()]
 
     assert not any(EMAIL in page for page in pages)
     logs = "".join(path.read_text(errors="replace") for path in (running.data_dir / "logs").glob("*"))
