@@ -8,7 +8,8 @@ from tests.moderation.campaign import ADVERT, PETITION, run
 def test_an_advertisement_hardly_reaches_readers():
     figures = run(ADVERT, variants=40)
 
-    assert figures.reached_readers <= 2
+    # the first few, before anyone has said no; which ones depends on the model's lines
+    assert figures.reached_readers <= 5
     assert figures.rejected_by_machine >= 25
     assert figures.ordinary_rejected == 0
 
