@@ -80,7 +80,8 @@ def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
         "--without-mingle --without-gossip --hostname"
     )
     return [
-        _process("web", "gunicorn --config python:service.gunicorn_conf service:create_app()"),
+        # One process with more threads: a second one would hold the model a second time.
+        _process("web", "gunicorn --config python:service.gunicorn_conf --threads 8 service:create_app()"),
         _process("score worker", f"{worker} score@%h --queues score --concurrency 1"),
         _process(
             "deliver worker",
@@ -219,7 +220,7 @@ def _set_environment(settings: Settings) -> None:
     os.environ["BTL_DATA_DIR"] = str(settings.data_dir)
     os.environ["BTL_WEBHOOK_ALLOWED_HOSTS"] = ",".join({*settings.webhook_allowed_hosts, news_site})
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-    os.environ.setdefault("WEB_CONCURRENCY", "2")
+    os.environ.setdefault("WEB_CONCURRENCY", "1")
     # BLAS starts a thread for each core when it is loaded: the parent must have none when it forks, and
     # processes that share two cores only get in each other's way with more.
     for library in ("OMP", "OPENBLAS", "MKL"):
