@@ -295,7 +295,7 @@ def test_every_query_of_the_dashboard_and_the_alerts_runs_on_real_figures(here, 
     def is_up() -> bool:
         try:
             return len(ask("up == 1")) == 3 and bool(ask("btl_comments_settled_total"))
-        except requests.ConnectionError:
+        except requests.RequestException:  # not there yet, or there and not ready
             return False
 
     options = [f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/tsdb"]
