@@ -54,7 +54,7 @@ def test_after_an_act_focus_stays_on_the_next_comment_and_the_act_is_said(desk, 
 
     _press(page, "d")
 
-    assert page.evaluate("document.activeElement.dataset.comment") == _opened(page)
+    page.wait_for_function("id => document.activeElement.dataset.comment === id", arg=_opened(page))
     expect(page.get_by_role("status").filter(has_text="Rejected: Abusive")).to_be_visible()
     expect(page.locator(f"#row-{_opened(page)}")).to_have_class(re.compile("current"))
     assert _opened(page) in page.url
