@@ -82,8 +82,9 @@ def test_gone_breaks_what_is_open_and_refuses_what_comes(proxy, call):
 
     with pytest.raises(OSError):
         call()
-    with pytest.raises(ConnectionError):
-        said_back(line)
+    # A closed connection shows as an error, or as an end without an answer: the kernel decides which.
+    with contextlib.suppress(ConnectionError):
+        assert said_back(line) == b""
     proxy.set("passing")
     assert said_back(call()) == b"hello"
 
