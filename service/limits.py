@@ -23,8 +23,11 @@ from moderation.redis_address import for_limits
 from moderation.tables import Site
 
 WINDOW_SECONDS = 60
-#: Requests a minute; a site's options may say otherwise, see docs/settings.md.
-DEFAULTS = {"per_key": 60_000, "per_email": 6_000, "per_ip": 120, "wrong_keys_per_ip": 30}
+#: Requests a minute; a site's options may say otherwise, see docs/settings.md. A key: ten times the burst of
+#: a large newspaper, and less than one small machine takes, so that a client in a loop leaves room for others.
+#: An e-mail address: one comment a second, which nobody writes. Readers' own addresses are not counted here:
+#: a school or a mobile network stands behind one, so that is for a signal and a person to judge.
+DEFAULTS = {"per_key": 12_000, "per_email": 60, "per_ip": 120, "wrong_keys_per_ip": 30}
 #: Redis is left alone for this long after it failed.
 PAUSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 0.1

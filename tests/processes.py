@@ -37,6 +37,10 @@ COMMANDS = {
 }
 
 
+#: Options of a site that is measured: nobody is refused for sending too fast.
+UNLIMITED = {"limits": {"per_key": 10**9, "per_email": 10**9}}
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -109,13 +113,22 @@ class Processes:
         finally:
             opened.engine.dispose()
 
-    def prepare(self, webhook_url: str | None = None, slug: str = "estuary-post") -> None:
-        """The newest schema, a site with a key, and an endpoint when an address is given."""
+    def prepare(
+        self,
+        webhook_url: str | None = None,
+        slug: str = "estuary-post",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The newest schema, a site with a key, and an endpoint when an address is given.
+
+        :param options: the site's own; a load that is heavier than any site's needs ``UNLIMITED``.
+        """
         migrations.upgrade(self.database_url)
         now = datetime.now(UTC)
         self.site_key, self.webhook_secret = sites.new_site_key(), sites.new_webhook_secret()
         with self.database() as database, database.writing() as session:
             site = sites.open_site(session, name=slug, slug=slug, now=now)
+            site.options = dict(options or {})
             self.site_id = site.id
             sites.issue_key(
                 session, self.vault, site_id=site.id, key=self.site_key, kind="site", label="test", now=now

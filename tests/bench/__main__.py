@@ -64,7 +64,9 @@ def _table(figures: list[Figure]) -> Table:
         sign = "≥" if one.at_least else "≤"
         spread = f" ({one.spread[0]:.2f}–{one.spread[1]:.2f})" if any(one.spread) else ""
         table.add_row(
-            one.name + (f"\n  {one.note}" if one.note else ""),
+            one.name
+            + (f"\n  {one.note}" if one.note else "")
+            + (f"\n  {one.failures} refused or lost" if one.failures else ""),
             f"{one.value:,.4g} {one.unit}",
             f"{one.reference:,.4g} {one.unit}: {one.reference_name}",
             f"{one.ratio:.3g}{spread}",

@@ -14,7 +14,7 @@ from moderation import seeding, sites
 from tests.bench.load import send
 from tests.bench.rows import Bench, Figure, postgres_database, redis_database, row
 from tests.bench.work import bodies_of
-from tests.processes import Processes, processes
+from tests.processes import UNLIMITED, Processes, processes
 
 PASSWORD = "a long enough password"
 EMAIL = "bench@example.com"
@@ -52,7 +52,7 @@ def growth(bench: Bench) -> list[Figure]:
         redis_database() as broker,
         processes(bench.fresh("growth"), url, broker) as stack,
     ):
-        stack.prepare()
+        stack.prepare(options=UNLIMITED)
         stack.start("web", WEB_CONCURRENCY="1")
         stack.wait_alive()
         opener = _signed_in(stack)
@@ -100,7 +100,7 @@ def backtest(bench: Bench) -> list[Figure]:
         redis_database() as broker,
         processes(bench.fresh("backtest"), url, broker) as stack,
     ):
-        stack.prepare()
+        stack.prepare(options=UNLIMITED)
         with stack.database() as database:
             seeding.seed(database, site_id=stack.site_id, vault=stack.vault, comments=many, texts=bench.texts,
                          now=datetime.now(UTC), seed=1)  # fmt: skip

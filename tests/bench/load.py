@@ -14,7 +14,12 @@ from typing import Any
 
 @dataclass
 class Sent:
-    """What came of a load: answers per second, and the latencies in milliseconds, sorted."""
+    """What came of a load.
+
+    :param per_second: answers of the 2xx kind only; a refusal is quick, and no work.
+    :param latencies: of these, in milliseconds, sorted.
+    :param failures: everything else: refused, faulty, no answer at all.
+    """
 
     per_second: float
     latencies: list[float]
@@ -26,6 +31,17 @@ class Sent:
             if self.latencies
             else 0.0
         )
+
+
+@dataclass
+class Tally:
+    """Failures over all rounds of a row, warm-up included."""
+
+    failures: int = 0
+
+    def take(self, sent: Sent) -> Sent:
+        self.failures += sent.failures
+        return sent
 
 
 def send(
@@ -72,10 +88,11 @@ def _worker(job: dict[str, Any], number: int, until: float, took: list[float], f
             connection.request("POST", job["path"], bodies[place % len(bodies)].encode(), headers)
             answer = connection.getresponse()
             answer.read()
-            if answer.status >= 400:
+            if 200 <= answer.status < 300:
+                took.append((time.monotonic() - began) * 1000)
+            else:
                 failures.append(answer.status)
-            took.append((time.monotonic() - began) * 1000)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             failures.append(0)
             connection.close()
         place += threads

@@ -39,14 +39,20 @@ class Figure:
     reference_name: str = ""
     spread: tuple[float, float] = (0.0, 0.0)
     note: str = ""
+    #: Requests that were refused or lost while it was measured: with any, the row is not met.
+    failures: int = 0
 
     @property
     def is_met(self) -> bool:
+        if self.failures:
+            return False
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
 
     @property
     def is_half_met(self) -> bool:
         """What a noisy machine must still reach: half of the target."""
+        if self.failures:
+            return False
         return self.ratio >= self.target / 2 if self.at_least else self.ratio <= self.target * 2
 
 

@@ -20,7 +20,7 @@ from moderation.tables import Comment, Decision, Delivery, Endpoint, Event
 from tests.chaos.load import Load, Sent
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import Broker, Cluster
-from tests.processes import Processes, wait_until
+from tests.processes import UNLIMITED, Processes, wait_until
 from tests.receiver import Behaviour, Got, Receiver, answering, flooding, receiving
 
 SEAM = Path(__file__).parent / "seam"
@@ -183,7 +183,7 @@ def stage(*, small_disk: bool = True, lease_seconds: int = 40) -> Iterator[Stage
         parts.environment["PYTHONPATH"] = f"{SEAM}:{parts.environment['PYTHONPATH']}"
         stack.callback(parts.stop)
         made = Stage(folder, cluster, broker, to_broker, parts)
-        parts.prepare(receivers[0].url)
+        parts.prepare(receivers[0].url, options=UNLIMITED)
         made.keys[parts.site_id] = parts.site_key
         made.listeners[parts.site_id] = Listener(receivers[0])
         _add_site(made, receivers[1])
@@ -196,6 +196,7 @@ def _add_site(made: Stage, receiver: Receiver) -> None:
     now, key = datetime.now(UTC), sites.new_site_key()
     with made.parts.database() as database, database.writing() as session:
         site = sites.open_site(session, name="Second", slug="second", now=now)
+        site.options = UNLIMITED
         sites.issue_key(session, made.parts.vault, site_id=site.id, key=key, now=now)
         sites.add_endpoint(
             session,
