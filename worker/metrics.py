@@ -8,12 +8,17 @@ figures were 10 to 25 times too low, because a scrape saw the parent and the chi
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from celery.signals import worker_init, worker_process_shutdown
 from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess, start_http_server
 
 from worker.celery import settings
+
+# A worker may be the first to start where the folder is new, and prometheus_client makes none.
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 
 SETTLED = Counter("btl_comments_settled", "Comments judged by the machine", ["outcome", "model"])
 GIVEN_UP = Counter("btl_comments_given_up", "Comments that could not be scored in three tries")

@@ -151,9 +151,21 @@ def _settled_per_second(bench: Bench, stack: Processes, many: int) -> float:
                 return session.scalar(select(func.count(Comment.id)).where(Comment.judged_at.is_(None))) or 0
 
         stack.start("score")
-        _nudge(stack, "btl.score", "score")
+
+        nudged_at = 0.0
+
+        def has_begun() -> bool:
+            """There is no schedule here, and a nudge may be lost with the worker of the round before."""
+            nonlocal nudged_at
+            if stack.running["score"].poll() is not None:
+                raise RuntimeError(f"the worker ended:\n{stack.logs()[-2000:]}")
+            if time.monotonic() - nudged_at > 5:
+                nudged_at = time.monotonic()
+                _nudge(stack, "btl.score", "score")
+            return waiting() < many
+
         # from the first settled one: starting a process and loading a model is another row
-        wait_until(lambda: waiting() < many, "the first settled batch", 120, every=0.01)
+        wait_until(has_begun, "the first settled batch", 120, every=0.01)
         began, left = time.monotonic(), waiting()
         wait_until(lambda: waiting() == 0, "all settled", 600, every=0.02)
         took = time.monotonic() - began
