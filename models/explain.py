@@ -51,11 +51,11 @@ def explained(
     """Share each n-gram's contribution over the words it touches, and give the ``top`` words of each head."""
     words, word_of_byte = _places(body, read)
     grams, added = fast.contributions(read.model_text)
-    shares = _shared(grams.begin, grams.end, word_of_byte, added, len(words))
+    heads = [ATTRIBUTES.index(attribute) for attribute in attributes]
+    shares = _shared(grams.begin, grams.end, word_of_byte, added[:, heads], len(words))
     out: dict[str, Explanation] = {}
-    for attribute in attributes:
-        head = ATTRIBUTES.index(attribute)
-        per_word = shares[: len(words), head]
+    for place, (attribute, head) in enumerate(zip(attributes, heads, strict=True)):
+        per_word = shares[: len(words), place]
         shapes = {
             name: float(value)
             for name, value in zip(structure.NAMES, shape * fast.structure[:, head], strict=True)
@@ -69,7 +69,7 @@ def explained(
         ]
         intercept, logit = float(fast.intercept[head]), float(logits[head])
         shown = intercept + sum(shapes.values()) + sum(span["contribution"] for span in spans)
-        total = intercept + sum(shapes.values()) + float(shares[:, head].sum())
+        total = intercept + sum(shapes.values()) + float(shares[:, place].sum())
         out[attribute] = {
             "intercept": intercept,
             "structure": shapes,
@@ -118,6 +118,7 @@ def _shared(begins: Array, ends: Array, word_of_byte: Array, added: Array, words
             weight = np.where(
                 owned > 0, inside[:, column] / np.maximum(owned, 1), 1.0 if column == 0 else 0.0
             )
-            place = np.where(owned > 0, places[:, column], words)
-            np.add.at(out, place, added[mine] * weight[:, None])
+            place = np.where(inside[:, column], places[:, column], words)
+            for head in range(added.shape[1]):
+                out[:, head] += np.bincount(place, added[mine, head] * weight, words + 1)
     return out

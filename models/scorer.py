@@ -115,15 +115,29 @@ class Scorer:
         ]
 
     def explain(
-        self, text: Text, attributes: Sequence[str] | None = None, top: int = 8
+        self,
+        text: Text,
+        attributes: Sequence[str] | None = None,
+        top: int = 8,
+        *,
+        scored: Scored | None = None,
     ) -> dict[str, explain.Explanation]:
-        """Why the fast tier thinks so, for each attribute: see :class:`models.explain.Explanation`."""
+        """Why the fast tier thinks so, for each attribute: see :class:`models.explain.Explanation`.
+
+        :param scored: what was said of this very text a moment ago; spares asking both tiers again.
+        """
         read = reading.read(text)
         shape = self._shapes([text], [read])
-        fast = self._fast.logits([read.model_text], shape)
-        both = None
-        if self._deep is not None and read.facts["language"] == "en" and read.model_text.strip():
-            both = self._stacked(fast, self._deep.logits([read.model_text]))[0] - fast[0]
+        deep = None
+        if scored is not None:
+            fast = np.array([[scored.fast[a] for a in ATTRIBUTES]])
+            if scored.deep is not None:
+                deep = np.array([[scored.deep[a] for a in ATTRIBUTES]])
+        else:
+            fast = self._fast.logits([read.model_text], shape)
+            if self._deep is not None and read.facts["language"] == "en" and read.model_text.strip():
+                deep = self._deep.logits([read.model_text])
+        both = None if deep is None else self._stacked(fast, deep)[0] - fast[0]
         wanted = [a for a in ATTRIBUTES if attributes is None or a in attributes]
         return explain.explained(self._fast, text.body, read, shape[0], fast[0], both, wanted, top)
 

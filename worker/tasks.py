@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from models.scorer import Scored, Text
-from moderation import claims, jobs, judging, lifecycle, opinion, store
+from moderation import breaker, claims, jobs, judging, lifecycle, opinion, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
 from moderation.verdict import Learned
@@ -100,10 +100,10 @@ def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) 
         ),
     )
     return [
-        replace(judgement, spans=scorer.explain(_text_of(one), _looked_at(judgement)))
+        replace(judgement, spans=scorer.explain(_text_of(one), _looked_at(judgement), scored=found))
         if judgement.outcome != "approve"
         else judgement
-        for judgement, one in zip(judgements, ready, strict=True)
+        for judgement, one, found in zip(judgements, ready, scored, strict=True)
     ]
 
 
@@ -169,6 +169,7 @@ def sweep() -> None:
     """
     with parts.database().writing() as session:
         store.beat(session, "sweep", now=datetime.now(UTC))
+        breaker.bury_late(session, now=datetime.now(UTC))
     nudge(jobs.SCORE)
     with parts.database().reading() as session:
         due = claims.is_waiting(session, now=datetime.now(UTC))
