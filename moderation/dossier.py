@@ -10,9 +10,10 @@ from sqlalchemy import func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from moderation import people
+from moderation.leases import is_busy
 from moderation.opinion import REASON_CODES
 from moderation.policy_schema import SIGNALS
-from moderation.queue import MOST_COUNTED, is_busy
+from moderation.queue import MOST_COUNTED
 from moderation.tables import (
     Appeal,
     Author,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from moderation.tables import Appeal, Comment, Decision, SecondReview
@@ -17,8 +17,6 @@ ORDERS = ("urgent", "newest", "oldest")
 PAGE = 30
 #: Counting stops here: "999+" is as good to a person as the true number, and costs a fraction of it.
 MOST_COUNTED = 999
-#: How long a comment that someone has open is kept from the others.
-LEASE_SECONDS = 90
 _LINE_CHARACTERS = 180
 #: Words are looked for in this many comments, the first in the view's order once the other filters have
 #: narrowed it: no index finds a word inside a text, and a search must not slow down as the archive grows.
@@ -183,67 +181,6 @@ def counts_of(session: Session, question: Question) -> dict[str, int]:
 def ids_of(session: Session, question: Question, *, limit: int) -> list[str]:
     """The comments of a view, for acts on all of them."""
     return list(session.scalars(_from(question, Comment.id).order_by(Comment.id).limit(limit)))
-
-
-def open_for(session: Session, comment_id: str, person_id: str, now: datetime) -> bool:
-    """Take or renew the lease on a comment; the update is the lock.
-
-    :return: False while someone else has it open.
-    """
-    taken = session.execute(
-        update(Comment)
-        .where(
-            Comment.id == comment_id,
-            or_(Comment.opened_by.is_(None), Comment.opened_by == person_id, Comment.opened_until < now),
-        )
-        .values(opened_by=person_id, opened_until=now + timedelta(seconds=LEASE_SECONDS))
-        .execution_options(synchronize_session=False)
-    )
-    return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
-
-
-def let_go(session: Session, person_id: str, *, but: str = "") -> None:
-    """Give back what a person had open before: a person reads one comment at a time."""
-    session.execute(
-        update(Comment)
-        .where(Comment.opened_by == person_id, Comment.id != but)
-        .values(opened_by=None, opened_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def busy_rows(session: Session, question: Question, now: datetime) -> list[str]:
-    """The comments that others have open just now."""
-    return list(
-        session.scalars(
-            select(Comment.id)
-            .where(
-                Comment.opened_by.is_not(None),
-                Comment.opened_by != question.person_id,
-                Comment.opened_until >= now,
-                Comment.site_id.in_(question.site_ids),
-            )
-            .limit(200)
-        )
-    )
-
-
-def is_busy(row: Any, person_id: str, now: datetime) -> bool:
-    """Whether someone else has the comment open."""
-    return bool(row.opened_by and row.opened_by != person_id and row.opened_until and row.opened_until >= now)
-
-
-def moved_since(
-    session: Session, site_ids: Sequence[str], since_id: str, *, limit: int = 500
-) -> dict[str, str]:
-    """comment id -> where it stands now, for comments with a decision since an id's time."""
-    rows = session.execute(
-        select(Decision.comment_id, Decision.new_status)
-        .where(Decision.site_id.in_(site_ids), Decision.id > since_id)
-        .order_by(Decision.id)
-        .limit(limit)
-    )
-    return {row.comment_id: row.new_status for row in rows}
 
 
 def _some(question: Question) -> Any:

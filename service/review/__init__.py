@@ -11,6 +11,7 @@ from flask_babel import Babel
 
 from service import problems
 from service.auth import OWN, allow
+from service.door import door_of
 from service.review import (
     account,
     acts,
@@ -21,6 +22,7 @@ from service.review import (
     gate,
     keys,
     learning,
+    live,
     numbers,
     oidc,
     policy,
@@ -50,6 +52,7 @@ def register(app: Flask) -> None:
     words.register(app)
     keys.register(app)
     app.jinja_env.globals["static_version"] = _version_of_static()
+    live.register(app, door_of(app).database)
     app.register_blueprint(desk.bp)
     # A moderator's session is asked for by the blueprint itself, before each of its views.
     allow(app, {rule.endpoint: OWN for rule in app.url_map.iter_rules() if rule.endpoint.startswith("desk.")})
@@ -78,10 +81,10 @@ def _keep_static(response: Response) -> Response:
 def _version_of_static() -> str:
     """Changes with the files, so that a browser may keep them for long and still sees a new release."""
     digest = hashlib.sha256()
-    for name in ("desk.css", "desk.js", "policy.css", "policy.js", "learning.css"):
+    for name in ("desk.css", "desk.js", "live.js", "policy.css", "policy.js", "learning.css"):
         digest.update((_STATIC / name).read_bytes())
     return digest.hexdigest()[:10]
 
 
-__all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "learning", "numbers", "oidc",
+__all__ = ["account", "acts", "bulk", "deliveries", "filters", "gate", "learning", "live", "numbers", "oidc",
            "policy", "queue", "register", "team"]  # fmt: skip

@@ -8,10 +8,9 @@ from typing import Any
 from flask import redirect, render_template, request, session, url_for
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
-from ulid import ULID
 from werkzeug.wrappers import Response as AnyResponse
 
-from moderation import dossier, policies, queue
+from moderation import dossier, leases, moves, policies, queue
 from moderation.errors import NotFound
 from moderation.queue import Question
 from moderation.tables import Comment, Notice
@@ -19,10 +18,12 @@ from service.review.desk import bp, database, demand, is_htmx, me, rights, sites
 from service.review.filters import choices_of, saved_by
 from service.review.words import fired
 
-#: How far back a pulse looks for comments that others decided: several pulses, in case one is late.
-_PULSE_SECONDS = 30
-#: A lease is renewed when less than this is left of it.
+#: How far back a pulse looks for what others decided: several pulses, in case one is late.
+_PULSE_LOOKS_BACK = timedelta(seconds=60)
+#: A lease is renewed when less than this is left of it: two pulses of a page that has a stream.
 _RENEW_SECONDS = 50
+#: Views whose rows may leave without a decision on the comment.
+_ANSWERED = ("appeals", "second")
 _TRIES = 5
 
 
@@ -62,27 +63,36 @@ def comment(comment_id: str) -> str:
 def pulse() -> str:
     """What changed since the page was drawn: rows that left, counts, who has what open."""
     question, now = question_asked(request.args.get("view", "held")), utcnow()
-    opened = request.args.get("open", "")
-    since = str(ULID.from_datetime(now - timedelta(seconds=_PULSE_SECONDS)))
+    opened, shown = request.args.get("open", ""), request.args.get("shown", "")
     with database().reading() as db:
-        moved = queue.moved_since(db, question.site_ids, since)
+        moved = set(moves.moved_since(db, now - _PULSE_LOOKS_BACK).values())
+        places = moves.places_of(db, moved) if moved else {}
+        gone = {
+            one
+            for one, (site_id, views) in places.items()
+            if site_id in question.site_ids and question.view not in views
+        }
         counts = queue.counts_of(db, question)
         found = db.get(Comment, opened) if opened else None
-        busy = queue.busy_rows(db, question, now)
-        gone = [one for one, status in moved.items() if not _stays(question.view, status)]
+        busy = leases.busy_with_others(
+            leases.open_now(db, now), person_id=question.person_id, site_ids=question.site_ids
+        )
         page = None
-        if request.args.get("shown") == "0" and counts.get(question.view):
+        count = counts.get(question.view, 0)
+        is_answered = question.view in _ANSWERED and shown != str(min(count, queue.PAGE))
+        if (shown == "0" and count) or is_answered:
             page = queue.page_of(db, question)
         last = dossier.last_decision(db, question.site_ids) if opened in moved else None
     if found is not None and _is_running_out(found, now):
         take(found.id)
     return render_template(
         "desk/_pulse.html",
-        gone=[one for one in gone if one != opened],
+        gone=sorted(gone - {opened}),
         counts=counts,
         busy=busy,
         overtaken=found if opened in gone else None,
         last=last,
+        redraw=page is not None,
         **list_context(question, page or queue.Page()),
     )
 
@@ -98,9 +108,9 @@ def question_asked(view: str) -> Question:
 def take(comment_id: str) -> bool:
     """Take the lease on a comment, and give back the one before."""
     with database().writing() as db:
-        taken = queue.open_for(db, comment_id, me().id, utcnow())
+        taken = leases.open_for(db, comment_id, me().id, utcnow())
         if taken:
-            queue.let_go(db, me().id, but=comment_id)
+            leases.let_go(db, me().id, but=comment_id)
     return taken
 
 
@@ -108,7 +118,7 @@ def take_first(question: Question, page: queue.Page) -> str | None:
     """The first comment of a page that nobody else has open, with its lease."""
     now = utcnow()
     for row in page.rows:
-        if not queue.is_busy(row, me().id, now) and (not may_act(row.site_id) or take(row.id)):
+        if not leases.is_busy(row, me().id, now) and (not may_act(row.site_id) or take(row.id)):
             return str(row.id)
     return take_next(question, after="") if page.next_key else None
 
@@ -221,7 +231,3 @@ def _is_running_out(found: Comment, now: datetime) -> bool:
     """Whether the person's own lease needs to be renewed."""
     mine = found.status == "held" and found.opened_by == me().id and found.opened_until is not None
     return bool(mine and found.opened_until - now < timedelta(seconds=_RENEW_SECONDS))  # type: ignore[operator]
-
-
-def _stays(view: str, status: str) -> bool:
-    return view in ("decided", "reported", "appeals", "second") or status == "held"

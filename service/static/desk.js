@@ -1,9 +1,8 @@
-/* Keys, focus, the undo line and the pulse. Every act here is also a link or a button: without this file
+/* Keys, focus and the undo line. Every act here is also a link or a button: without this file
    the desk still works. */
 "use strict";
 (() => {
   const DEFAULTS = { next: "j", previous: "k", approve: "f", reject: "d", spam: "s", reasons: "r", ban: "b", escalate: "e", hold: "h", more: "m", trust: "v", like: "a", select: "x", queue: "t", zen: "z", search: "/", help: "?", undo: "u" };
-  const PULSE_MS = 5000;
   const body = document.body;
   if (!body.classList.contains("at-desk")) return;
   const keys = { ...DEFAULTS, ...JSON.parse(body.dataset.keys || "{}") };
@@ -166,12 +165,8 @@
     if (id === "busy") showBusy();
   });
 
-  // The page asks what changed while somebody looks at it; nobody looks, nobody asks.
-  setInterval(() => {
-    if (document.hidden || pane.classList.contains("asking")) return;
-    htmx.trigger("#pulse", "pulse");
-  }, PULSE_MS);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) htmx.trigger("#pulse", "pulse"); });
+  document.addEventListener("live:gone", takeOut);
+  document.addEventListener("live:busy", showBusy);
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.elt.id !== "pulse") return;
     event.detail.parameters.open = opened() || "";
