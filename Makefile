@@ -43,9 +43,8 @@ sure: .venv/dev.stamp ## format, lint, types, import rules, security, tests, doc
 model: .venv/dev.stamp ## train the model (DATA=folder of data sets; without it on the small corpus shipped)
 	$(BIN)/python -m models.train $(if $(DATA),--data $(DATA),--sample) $(ARGS)
 
-evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…)
-	@[ -n "$(DATA)" ] || { echo "Name the folder with the corpora: make evaluate DATA=… (docs/model.md lists its files)"; exit 2; }
-	@$(BIN)/python -m models.evaluate --data $(DATA) $(if $(JSON),--json) $(ARGS)
+evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…; without it on the small corpus shipped)
+	@$(BIN)/python -m models.evaluate $(if $(DATA),--data $(DATA),--sample) $(if $(JSON),--json) $(ARGS)
 
 evaluate-learning: .venv/dev.stamp ## measure what a site's own decisions teach the model (DATA=…)
 	@$(BIN)/python -m models.evaluate_learning $(if $(DATA),--data $(DATA)) $(if $(JSON),--json) $(ARGS)

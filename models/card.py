@@ -17,6 +17,18 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("@", "&#64;").replace("://", "&#58;//")
+
+
+def _five(mistakes: list[list[Any]]) -> list[list[Any]]:
+    """The gravest mistake of each kind (they come gravest first), five of them."""
+    first: dict[str, list[Any]] = {}
+    for mistake in mistakes:
+        first.setdefault(mistake[0], mistake)
+    return list(first.values())[:5]
+
+
 def ranking_table(found: dict[str, Any]) -> str:
     """The table of goals with what was reached."""
     return _table(
@@ -33,7 +45,7 @@ def ranking_table(found: dict[str, Any]) -> str:
 
 def summary(found: dict[str, Any]) -> str:
     """The figures that matter most, for a terminal."""
-    policy, functional = found["policy"], found["functional"]
+    policy = found["policy"]
     lines = [
         f"{row['rows'][:58]:58} n={row['count']:6} fast {_figure(row['fast'], 4)} ({_figure(row['goal_fast'])}) "
         f"always {_figure(row['always'], 4)} cascade {_figure(row['cascade'], 4)} ({_figure(row['goal_cascade'])}) "
@@ -46,8 +58,11 @@ def summary(found: dict[str, Any]) -> str:
         f"identity terms: smallest {found['fairness']['smallest']}, clean held {found['fairness']['clean_held_average']}, "
         f"toxic stopped {found['fairness']['toxic_not_approved']}",
         "evasion lost: " + ", ".join(f"{n} {v['lost']}" for n, v in found["evasion"]["disguised"].items()),
-        f"functional: {functional['balanced_accuracy']} "
-        + ", ".join(f"{k} {v['right']}" for k, v in functional["kinds"].items()),
+        *(
+            f"{name}: {found[name]['balanced_accuracy']} "
+            + ", ".join(f"{k} {v['right']}" for k, v in found[name]["kinds"].items())
+            for name in ("functional", "functional_unseen")
+        ),
         f"explanations: {found['explanations']}",
         "languages: " + ", ".join(f"{t} {v['auc']} told {v['told']}" for t, v in found["languages"].items()),
         f"cost: {found['cost']}  asked of natural news: {found['asked_of_natural_news']}",
@@ -125,7 +140,8 @@ def plots(found: dict[str, Any], folder: Path) -> list[str]:
 def write(found: dict[str, Any], manifest: dict[str, Any], folder: Path) -> None:
     """Write ``README.md`` and ``plots/`` into ``folder``."""
     plots(found, folder / "plots")
-    policy, fairness, functional = found["policy"], found["fairness"], found["functional"]
+    policy, fairness = found["policy"], found["fairness"]
+    functional, unseen = found["functional"], found["functional_unseen"]
     sets = [
         [c.name, c.what, c.licence, c.citation, "yes" if c.ships else "judging only"] for c in corpora.CORPORA
     ]
@@ -211,15 +227,38 @@ AUC lost when every abusive row is disguised (goal ≤ 0.01; plain {_figure(foun
 
 ## Functional cases
 
-Sentences written for this project (`cases/functional.json`), at the default lines. Balanced accuracy:
-**{functional["balanced_accuracy"]:.3f}** (goal 0.80).
+Sentences written for this project, at the default lines. The first set (`cases/functional.json`) was looked at
+while training sentences were written; the second (`cases/functional_unseen.json`) was written without sight of them and
+chose nothing, so its figure is the honest one. Balanced accuracy: **{
+        unseen["balanced_accuracy"]:.3f}** unseen, {functional["balanced_accuracy"]:.3f} seen (goal 0.80).
 
 {
         _table(
-            ["case", "should be", "sentences", "right"],
+            ["case", "should be", "unseen", "right", "seen", "right"],
             [
-                [k, "stopped" if v["abuse"] else "approved", str(v["count"]), f"{v['right']:.0%}"]
-                for k, v in functional["kinds"].items()
+                [
+                    kind,
+                    "stopped" if v["abuse"] else "approved",
+                    str(v["count"]),
+                    f"{v['right']:.0%}",
+                    str(functional["kinds"][kind]["count"]),
+                    f"{functional['kinds'][kind]['right']:.0%}",
+                ]
+                for kind, v in unseen["kinds"].items()
+            ],
+        )
+    }
+
+### Five mistakes it makes
+
+The gravest of each side and kind among the unseen sentences.
+
+{
+        _table(
+            ["sentence", "kind", "what the model says", "hold line"],
+            [
+                [_cell(text), kind, f"{attribute} {score:.2f}", f"{policy['lines'][attribute][0]:g}"]
+                for kind, text, attribute, score in _five(unseen["mistakes"])
             ],
         )
     }
@@ -245,6 +284,24 @@ Intercept, structure and spans sum to the fast tier's logit (largest gap {
         found["explanations"]["largest_gap"]:.1e}). Deleting the top span
 lowers it more than deleting a random word in {
         found["explanations"]["top_span_matters"]:.1%} of abusive news comments (goal 90 %).
+
+Ten comments written for this project (`cases/explained.json`), the attribute that stands out, and what raised it most:
+
+{
+        _table(
+            ["comment", "attribute", "score", "words that raised it", "shape that raised it"],
+            [
+                [
+                    _cell(e["text"]),
+                    e["attribute"],
+                    f"{e['score']:.2f}",
+                    _cell(" · ".join(e["words"])),
+                    _cell(", ".join(e["shape"]).replace("_", " ")) or "–",
+                ]
+                for e in found["examples"]
+            ],
+        )
+    }
 
 ## Other models on the same rows
 

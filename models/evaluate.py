@@ -2,7 +2,7 @@
 
 Writes evaluation.json beside the artifact, plots, and the model card (models/README.md); no figure of them is
 typed by hand. Figures on corpora that ship use their held-back sides; the other corpora were never trained
-on.
+on. With ``--sample`` it prints what the small corpus written for this project says, and writes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from models import ATTRIBUTES, artifact, baselines, calibrate, card, corpora, measures
+from models import ATTRIBUTES, artifact, baselines, calibrate, card, corpora, measures, prepare
 from models.disguise import DISGUISES
 from models.scorer import Scorer, Text
 
@@ -54,6 +54,8 @@ ROWS: tuple[tuple[str, str, str, bool, float | None, float | None], ...] = (
     ("Crypto-scam replies (never trained on)", "youtube_crypto_spam", "spam", False, 0.950, None),
     ("Spam under articles (never trained on)", "blog_datacamp_spam", "spam", False, 0.930, None),
 )
+SAMPLE_ROWS = tuple((f"Sample, {a}", "sample", a, False, None, None) for a in ATTRIBUTES)
+_NEWS = ("civil_comments", "sample")
 LANGUAGES = {"de": "germeval18_de", "pt": "toldbr_pt", "zh": "cold_zh", "ko": "news_ko_beep"}
 
 
@@ -102,7 +104,7 @@ def held_back(folder: Path, most: int, seed: int = 5) -> Frame:
 def ranking(frame: Frame, always: Frame, cascade: Frame) -> list[dict[str, Any]]:
     """AUC of every row of the table of goals: fast tier, both tiers always, cascade."""
     found = []
-    for title, corpus, attribute, wild, fast_goal, goal in ROWS:
+    for title, corpus, attribute, wild, fast_goal, goal in (*ROWS, *SAMPLE_ROWS):
         mine = ((frame["corpus"] == corpus) & frame[attribute].notna()).to_numpy()
         if wild:
             mine = mine & (frame["natural"] == 1).to_numpy()
@@ -127,11 +129,11 @@ def ranking(frame: Frame, always: Frame, cascade: Frame) -> list[dict[str, Any]]
 
 def default_policy(frame: Frame, scores: Frame, lines: dict[str, tuple[float, float]]) -> dict[str, Any]:
     """What the default lines do to natural and to abusive news comments, and to ham."""
-    news = (frame["corpus"] == "civil_comments").to_numpy()
+    news = frame["corpus"].isin(_NEWS).to_numpy()
     toxicity = frame["toxicity"].to_numpy(float)
     verdict = np.array([measures.outcome(row, lines) for row in scores[list(ATTRIBUTES)].to_dict("records")])
-    clean = news & (frame["natural"] == 1).to_numpy() & (toxicity < 0.2)
-    abusive, ham = news & (toxicity >= 0.7), news & (toxicity < 0.2)
+    ham = news & (toxicity < 0.2) & (frame["spam"] != 1).to_numpy()
+    clean, abusive = ham & (frame["natural"] == 1).to_numpy(), news & (toxicity >= 0.7)
     share = lambda rows, what: round(float((verdict[rows] == what).mean()), 4) if rows.any() else None  # noqa: E731
     return {
         "lines": {a: list(v) for a, v in lines.items()},
@@ -197,7 +199,7 @@ def fairness(judge: Judge, lines: dict[str, tuple[float, float]]) -> dict[str, A
 
 def evasion(judge: Judge, frame: Frame, most: int = 900) -> dict[str, Any]:
     """AUC lost when every toxic row is disguised, on natural and toxic Jigsaw and news rows."""
-    rows = frame[frame["corpus"].isin(("civil_comments", "jigsaw_wiki")) & frame["toxicity"].notna()]
+    rows = frame[frame["corpus"].isin((*_NEWS, "jigsaw_wiki")) & frame["toxicity"].notna()]
     rows = rows[(rows["toxicity"] < 0.2) | (rows["toxicity"] >= 0.7)]
     rows = rows.sample(min(most, len(rows)), random_state=3)
     toxic = (rows["toxicity"] >= 0.5).to_numpy()
@@ -215,27 +217,53 @@ def evasion(judge: Judge, frame: Frame, most: int = 900) -> dict[str, Any]:
     return found
 
 
-def functional(judge: Judge, lines: dict[str, tuple[float, float]]) -> dict[str, Any]:
-    """Each kind of case under the default lines; balanced accuracy over abuse and no abuse."""
+def functional(judge: Judge, lines: dict[str, tuple[float, float]], listed: str) -> dict[str, Any]:
+    """Each kind of case under the default lines; balanced accuracy over abuse and no abuse.
+
+    ``mistakes``: [kind, sentence, the attribute nearest to or furthest past its hold line, its score], the
+    gravest first.
+    """
     kinds: dict[str, Any] = {}
     right: dict[bool, list[float]] = {True: [], False: []}
-    mistakes = []
-    for kind, case in _listed("functional.json")["cases"].items():
-        scores = judge.score(case["texts"], f"Cases: {kind} …")
-        stopped = [
-            measures.outcome(r, lines) != "approve" for r in scores[list(ATTRIBUTES)].to_dict("records")
-        ]
-        good = [s == case["abuse"] for s in stopped]
+    mistakes: list[tuple[float, list[Any]]] = []
+    for kind, case in _listed(listed)["cases"].items():
+        scores = judge.score(case["texts"], f"Cases: {kind} …")[list(ATTRIBUTES)].to_dict("records")
+        good = [(measures.outcome(row, lines) != "approve") == case["abuse"] for row in scores]
         kinds[kind] = {"abuse": case["abuse"], "count": len(good), "right": round(float(np.mean(good)), 3)}
         right[case["abuse"]] += good
-        mistakes += [[kind, text] for text, ok in zip(case["texts"], good, strict=True) if not ok]
+        for text, row, ok in zip(case["texts"], scores, good, strict=True):
+            worst = max(lines, key=lambda a: row[a] / lines[a][0])
+            if not ok:
+                reached = row[worst] / lines[worst][0]
+                gravity = 1 / max(reached, 1e-9) if case["abuse"] else reached
+                mistakes.append((-gravity, [kind, text, worst, round(row[worst], 3)]))
     accuracy = (np.mean(right[True]) + np.mean(right[False])) / 2
-    return {"balanced_accuracy": round(float(accuracy), 4), "kinds": kinds, "mistakes": mistakes}
+    return {
+        "balanced_accuracy": round(float(accuracy), 4),
+        "kinds": kinds,
+        "mistakes": [mistake for _, mistake in sorted(mistakes)],
+    }
+
+
+def examples(judge: Judge) -> list[dict[str, Any]]:
+    """Ten comments written for this project, the attribute that stands out, and the words behind it."""
+    found = []
+    for body in _listed("explained.json")["comments"]:
+        text = Text(body)
+        scores = judge.scorer.score([text], deep=True)[0].scores
+        top = max(ATTRIBUTES, key=lambda a: scores[a] / judge.scorer.lines[a][0])
+        why = judge.scorer.explain(text, [top], top=3)[top]
+        raised = [body[s["begin"] : s["end"]] for s in why["spans"] if s["contribution"] > 0]
+        shape = [name for name, added in why["structure"].items() if added > 0.3]
+        found.append(
+            {"text": body, "attribute": top, "score": round(scores[top], 3), "words": raised, "shape": shape}
+        )
+    return found
 
 
 def explanations(judge: Judge, frame: Frame, most: int = 300) -> dict[str, Any]:
     """How often deleting the top span lowers the fast logit more than deleting a random other word."""
-    rows = frame[(frame["corpus"] == "civil_comments") & (frame["toxicity"] >= 0.7)]
+    rows = frame[frame["corpus"].isin(_NEWS) & (frame["toxicity"] >= 0.7)]
     rows = rows[rows["text"].str.len().between(40, 600)].head(most)
     chance = np.random.default_rng(4)
     won = 0
@@ -253,7 +281,7 @@ def explanations(judge: Judge, frame: Frame, most: int = 300) -> dict[str, Any]:
     return {"comments": len(rows), "top_span_matters": round(won / max(len(rows), 1), 4), "largest_gap": gap}
 
 
-def languages(frame: Frame, scores: Frame, folder: Path) -> dict[str, Any]:
+def languages(frame: Frame, scores: Frame) -> dict[str, Any]:
     """AUC of toxicity in each language that is trained, and how often the language is told rightly."""
     found: dict[str, Any] = {}
     for tag, corpus in {"en": "civil_comments", **LANGUAGES}.items():
@@ -274,7 +302,7 @@ def cost(judge: Judge, frame: Frame) -> dict[str, Any]:
     """Seconds for a natural mix: fast tier alone, cascade, deep tier for all (ratios; the machine is
     noisy).
     """
-    texts = frame.loc[(frame["corpus"] == "civil_comments") & (frame["natural"] == 1), "text"].tolist()[:512]
+    texts = frame.loc[frame["corpus"].isin(_NEWS) & (frame["natural"] == 1), "text"].tolist()[:512]
     spent = {}
     for name, deep in (("fast", False), ("cascade", None), ("always", True)):
         begun = time.process_time()
@@ -287,16 +315,19 @@ def cost(judge: Judge, frame: Frame) -> dict[str, Any]:
     }
 
 
-def evaluated(scorer: Scorer, folder: Path, most: int, with_baselines: bool) -> dict[str, Any]:
-    """Every figure, as one JSON-able document."""
+def evaluated(scorer: Scorer, frame: Frame, folder: Path | None) -> dict[str, Any]:
+    """Every figure, as one JSON-able document.
+
+    :param frame: the rows that judge, as of :func:`held_back`.
+    :param folder: the corpora, to train the other models that are compared; ``None`` compares none.
+    """
     with Progress(disable=not sys.stderr.isatty()) as progress:
         judge = Judge(scorer, progress)
-        frame = held_back(folder, most)
         texts = frame["text"].tolist()
         cascade = judge.score(texts, "Cascade …")
         always = judge.score(texts, "Deep tier for all …", True) if scorer.has_deep else cascade
         lines = scorer.lines
-        wild = ((frame["corpus"] == "civil_comments") & (frame["natural"] == 1)).to_numpy()
+        wild = (frame["corpus"].isin(_NEWS) & (frame["natural"] == 1)).to_numpy()
         found: dict[str, Any] = {
             "version": scorer.version,
             "data_sha256": scorer.manifest["data_sha256"],
@@ -307,9 +338,11 @@ def evaluated(scorer: Scorer, folder: Path, most: int, with_baselines: bool) -> 
             "calibration": calibration(frame, cascade),
             "fairness": fairness(judge, lines),
             "evasion": evasion(judge, frame),
-            "functional": functional(judge, lines),
+            "functional": functional(judge, lines, "functional.json"),
+            "functional_unseen": functional(judge, lines, "functional_unseen.json"),
+            "examples": examples(judge),
             "explanations": explanations(judge, frame),
-            "languages": languages(frame, cascade, folder),
+            "languages": languages(frame, cascade),
             "cost": cost(judge, frame),
             "curves": {
                 title: measures.curve(
@@ -320,7 +353,7 @@ def evaluated(scorer: Scorer, folder: Path, most: int, with_baselines: bool) -> 
             },
             "sizes": {name: file["bytes"] for name, file in scorer.manifest["files"].items()},
         }
-        if with_baselines:
+        if folder is not None:
             found["baselines"] = baselines.compared(folder, frame, ROWS, progress)
     return found
 
@@ -328,9 +361,13 @@ def evaluated(scorer: Scorer, folder: Path, most: int, with_baselines: bool) -> 
 def main() -> None:
     """Parse the command line and judge."""
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description="Judge an artifact.")
-    parser.add_argument("--data", type=Path, required=True, help="folder with the Parquet corpora")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--data", type=Path, help="folder with the Parquet corpora (docs/model.md names them)"
+    )
+    source.add_argument("--sample", action="store_true", help="the small corpus written for this project")
     parser.add_argument("--artifact", type=Path, help="default: the champion")
-    parser.add_argument("--rows", type=int, default=900, help="at most so many rows of each corpus")
+    parser.add_argument("--rows", type=int, default=2000, help="at most so many rows of each corpus")
     parser.add_argument("--no-baselines", action="store_true", help="skip the other models (minutes)")
     parser.add_argument("--json", action="store_true", help="print every figure as JSON")
     parser.add_argument("--card", action="store_true", help="write models/README.md and its plots, too")
@@ -339,7 +376,14 @@ def main() -> None:
         scorer = Scorer.load(chosen.artifact)
     except artifact.ArtifactRefused as refused:
         sys.exit(str(refused))
-    found = evaluated(scorer, chosen.data, chosen.rows, not chosen.no_baselines)
+    if chosen.sample:
+        found = evaluated(scorer, prepare.sample().query("corpus == 'sample'"), None)
+        print(json.dumps(found, default=float) if chosen.json else card.summary(found))
+        return
+    if absent := corpora.missing(chosen.data, [corpora.BY_NAME[row[1]] for row in ROWS]):
+        sys.exit(f"Missing in {chosen.data}: {', '.join(absent)}. docs/model.md says where each comes from.")
+    frame = held_back(chosen.data, chosen.rows)
+    found = evaluated(scorer, frame, None if chosen.no_baselines else chosen.data)
     path = scorer.directory / "evaluation.json"
     path.write_text(json.dumps(found, indent=1, sort_keys=True, default=float) + "\n", "utf-8")
     print(json.dumps(found, default=float) if chosen.json else card.summary(found))
