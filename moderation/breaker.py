@@ -6,7 +6,7 @@ is back gets at once what it missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -66,29 +66,74 @@ def disable(session: Session, endpoint: Endpoint, *, reason: str, now: datetime)
     What was due is dead; ``endpoints.recover`` brings it back, with what happened meanwhile.
     """
     endpoint.status, endpoint.disabled_reason = "disabled", reason[:300]
-    session.execute(
-        update(Delivery)
-        .where(Delivery.endpoint_id == endpoint.id, Delivery.status == DUE)
-        .values(status="dead", finished_at=now, lease_until=None, last_error="The endpoint was disabled.")
-    )
+    _bury(session, [endpoint.id], now)
     session.flush()
 
 
-def note_health(session: Session, results: Iterable[Result], *, now: datetime) -> None:
-    """What attempts, in the order in which they ended, tell about the endpoints they went to."""
+def bury_late(session: Session, *, now: datetime) -> int:
+    """Give up what was announced in the very moment in which its endpoint was disabled.
+
+    The announcing transaction still saw the endpoint active, and the disabling one did not see the delivery
+    yet. Nobody would ever claim it, and it would count as overdue for ever.
+
+    :return: how many deliveries.
+    """
+    others = list(session.scalars(select(Endpoint.id).where(Endpoint.status != "active")))
+    return _bury(session, others, now) if others else 0
+
+
+def _bury(session: Session, endpoint_ids: Sequence[str], now: datetime) -> int:
+    """What is due to these endpoints is dead. Who has it on the way keeps the lease: it may yet arrive."""
+    due = select(Delivery.id).where(Delivery.endpoint_id.in_(endpoint_ids), Delivery.status == DUE)
+    found = session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(due.order_by(Delivery.id).with_for_update(key_share=True)))
+        .values(status="dead", finished_at=now, last_error="The endpoint was disabled.")
+        .execution_options(synchronize_session="fetch")
+    )
+    return int(found.rowcount)  # type: ignore[attr-defined]
+
+
+def lock(session: Session, results: Iterable[Result]) -> dict[str, Endpoint]:
+    """The endpoints whose health these results may change, held until the transaction ends.
+
+    Endpoints are locked before deliveries, by everyone and in the order of their ids: otherwise two workers
+    whose attempts end in the same moment, or a worker and an owner who disables, would wait for each other.
+    """
+    failed: dict[str, bool] = {}
+    for result in results:
+        endpoint_id = result.parcel.endpoint_id
+        failed[endpoint_id] = failed.get(endpoint_id, False) or not result.is_success
+    held = {}
+    for endpoint_id in sorted(failed):
+        query = select(Endpoint).where(Endpoint.id == endpoint_id)
+        if not failed[endpoint_id]:
+            # The usual case locks nothing: a row that every delivery updates would be everyone's queue.
+            query = query.where(or_(Endpoint.failures > 0, Endpoint.closed_until.is_not(None)))
+        # Not against what refers to the row: events are announced meanwhile.
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+        endpoint = session.scalar(query)
+        if endpoint is not None:
+            held[endpoint_id] = endpoint
+    return held
+
+
+def note_health(
+    session: Session, endpoints: Mapping[str, Endpoint], results: Iterable[Result], *, now: datetime
+) -> None:
+    """What attempts, in the order in which they ended, tell about the endpoints they went to.
+
+    :param endpoints: from :func:`lock`.
+    """
     by_endpoint: dict[str, list[Result]] = {}
     for result in results:
         by_endpoint.setdefault(result.parcel.endpoint_id, []).append(result)
-    for endpoint_id, its in sorted(by_endpoint.items()):
-        failed = not all(result.is_success for result in its)
-        query = select(Endpoint).where(Endpoint.id == endpoint_id)
-        if not failed:
-            # The usual case writes nothing: a row that every delivery updates would be everyone's queue.
-            query = query.where(or_(Endpoint.failures > 0, Endpoint.closed_until.is_not(None)))
-        endpoint = session.scalar(query.with_for_update().execution_options(populate_existing=True))
-        if endpoint is None or endpoint.status != "active":
-            continue
-        for result in its:
+    for endpoint_id, endpoint in endpoints.items():
+        for result in by_endpoint[endpoint_id]:
+            if endpoint.status != "active":
+                break
+            if result.parcel.url != endpoint.url:
+                continue  # the owner has changed the address meanwhile: the old one's answer says nothing
             if result.is_success:
                 _recovered(session, endpoint, now)
             else:
@@ -117,8 +162,6 @@ def _recovered(session: Session, endpoint: Endpoint, now: datetime) -> None:
 
 
 def _failed(session: Session, endpoint: Endpoint, result: Result, now: datetime) -> None:
-    if endpoint.status != "active":
-        return
     endpoint.failures += 1
     endpoint.failing_since = endpoint.failing_since or result.started_at
     failing = now - endpoint.failing_since

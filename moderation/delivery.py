@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from moderation import signing
-from moderation.breaker import note_health, retry_after_seconds
+from moderation.breaker import lock, note_health, retry_after_seconds
 from moderation.egress import Answer, Egress
 from moderation.tables import Attempt, Delivery, Event, new_id
 
@@ -101,6 +101,14 @@ def record(session: Session, results: Sequence[Result], *, now: datetime) -> Non
     """Keep what came of attempts: every try, each delivery's next step, each endpoint's health."""
     if not results:
         return
+    endpoints = lock(session, results)
+    # In order of id, as everyone takes them: two transactions never wait for each other in a circle.
+    session.execute(
+        select(Delivery.id)
+        .where(Delivery.id.in_({result.parcel.delivery_id for result in results}))
+        .order_by(Delivery.id)
+        .with_for_update(key_share=True)
+    ).all()
     session.execute(
         insert(Attempt),
         [
@@ -118,20 +126,18 @@ def record(session: Session, results: Sequence[Result], *, now: datetime) -> Non
     )
     now_delivered = [result.parcel.delivery_id for result in results if result.is_success]
     if now_delivered:
-        # A success is one however late: even where the lease ran out and another worker tries again.
+        # A success is one however late: even where the lease ran out and another worker tries again, or the
+        # endpoint was disabled meanwhile.
         session.execute(
             update(Delivery)
-            .where(Delivery.id.in_(now_delivered), Delivery.status == "due")
+            .where(Delivery.id.in_(now_delivered), Delivery.status.in_(("due", "dead")))
             .values(status="delivered", finished_at=now, lease_until=None, last_error=""),
             execution_options={"synchronize_session": False},
         )
-    # In order of id: two workers that update the same rows never wait for each other in a circle.
-    failed = sorted(
-        (_step(result, now) for result in results if not result.is_success), key=lambda step: str(step["of"])
-    )
+    failed = [_step(result, now) for result in results if not result.is_success]
     if failed:
         session.connection().execute(_FAILED, failed)
-    note_health(session, results, now=now)
+    note_health(session, endpoints, results, now=now)
 
 
 def wait_seconds(delivery_id: str, attempts_made: int) -> float | None:

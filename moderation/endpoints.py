@@ -161,8 +161,9 @@ def replay(session: Session, delivery: Delivery, *, now: datetime) -> Delivery:
     if delivery.status == "cancelled" or _is_emptied(event):
         raise Invalid([Fault("/delivery", "This event was taken back or erased; it is not sent again.")])
     _must_be_active(session.get_one(Endpoint, delivery.endpoint_id), "/delivery")
+    # Who has it on the way keeps the lease: it is not sent twice in the same moment.
     delivery.status, delivery.due_at, delivery.attempts_made = "due", now, 0
-    delivery.lease_until = delivery.finished_at = None
+    delivery.finished_at = None
     delivery.last_error = ""
     session.flush()
     return delivery
@@ -221,7 +222,6 @@ def recover(session: Session, endpoint: Endpoint, *, since: datetime, now: datet
                     status="due",
                     due_at=now,
                     attempts_made=0,
-                    lease_until=None,
                     finished_at=None,
                     last_error="",
                 )
@@ -255,7 +255,8 @@ def endpoint_of(session: Session, site_id: str, endpoint_id: str, *, lock: bool 
         Endpoint.id == endpoint_id, Endpoint.site_id == site_id, Endpoint.status != DELETED
     )
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        # Not against what refers to the row: events are announced meanwhile.
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     endpoint = session.scalar(query)
     if endpoint is None:
         raise NotFound("endpoint")

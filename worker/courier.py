@@ -62,8 +62,9 @@ class Courier:
         self._wake = threading.Event()
         self._stopping = False
         self._came_back: deque[Result] = deque()
-        #: endpoint id -> delivery id -> when it was sent (monotonic). Only the loop touches it.
-        self._under_way: dict[str, dict[str, float]] = {}
+        #: endpoint id -> parcel (by identity) -> when it was sent (monotonic). Only the loop touches it. One
+        #: delivery may be under way twice: recovered, or its lease over by a clock that was put forward.
+        self._under_way: dict[str, dict[int, float]] = {}
         #: Endpoints whose last answer was quick.
         self._quick: set[str] = set()
         self._beat_at = float("-inf")
@@ -131,7 +132,7 @@ class Courier:
         for result in results:
             self._came_back.popleft()
             its = self._under_way[result.parcel.endpoint_id]
-            its.pop(result.parcel.delivery_id, None)
+            its.pop(id(result.parcel), None)
             if not its:
                 del self._under_way[result.parcel.endpoint_id]
             if result.is_success and result.duration_ms < 1000 * SLOW_SECONDS:
@@ -146,7 +147,7 @@ class Courier:
                     status=result.answer.status,
                 )
         for parcel in parcels:
-            self._under_way.setdefault(parcel.endpoint_id, {})[parcel.delivery_id] = time.monotonic()
+            self._under_way.setdefault(parcel.endpoint_id, {})[id(parcel)] = time.monotonic()
             self._pool.submit(self._carry, parcel)
         if results or parcels:
             log.info("deliveries", sent=len(parcels), answered=len(results))
@@ -170,7 +171,7 @@ class Courier:
             return claims.is_due(session, now=now)
 
     def _claim(self, session: Session, answered: list[Result], now: datetime) -> list[Parcel]:
-        done = {result.parcel.delivery_id for result in answered}
+        done = {id(result.parcel) for result in answered}
         busy: dict[str, list[float]] = {}
         for endpoint, its in self._under_way.items():
             since = [at for of, at in its.items() if of not in done]

@@ -240,6 +240,32 @@ def test_when_told_to_stop_it_finishes_what_is_under_way_and_begins_nothing(data
     assert statuses(database)["due"] == 30 - len(receiver.got)
 
 
+def test_a_clock_put_forward_doubles_an_attempt_and_stops_nothing(database, employ, announce):
+    """Every lease seems over, the courier's own too: one delivery is under way twice."""
+    release, ahead = threading.Event(), timedelta(0)
+
+    def slowly(got, handler):
+        release.wait(20)
+        return 204, {}, b""
+
+    with receiving(slowly) as receiver:
+        (event_id,) = announce(receiver, 1)
+        courier = employ(receiver, clock=lambda: datetime.now(UTC) + ahead)
+        running = threading.Thread(target=courier.run, args=(30,))
+        running.start()
+        receiver.wait_for(lambda it: len(it.got) == 1)
+        ahead = timedelta(hours=1)
+        receiver.wait_for(lambda it: len(it.got) == 2)
+        release.set()
+        running.join(timeout=20)
+        (later,) = announce(receiver, 1)
+
+        assert courier.run(30) is False
+
+    assert [got.id for got in receiver.got] == [event_id, event_id, later]
+    assert statuses(database) == {"delivered": 2}
+
+
 def test_a_run_ends_in_time_with_attempts_under_way_and_the_next_one_takes_them_in(
     database, employ, announce
 ):
