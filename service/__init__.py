@@ -48,11 +48,13 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     from service.aside import Aside
     from service.door import Door, open_door
     from service.nudge import Nudger
+    from service.sessions import DeskSessions
 
     if settings is None:
         settings = Settings.from_environment(os.environ)
         logs.set_up(settings.log_level)
     app = Flask(__name__)
+    app.session_interface = DeskSessions()
     app.config |= {
         "SECRET_KEY": settings.secret_key,
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST,

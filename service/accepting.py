@@ -58,9 +58,12 @@ def accept(fields: dict[str, Any], *, key: str | None = None, way: str = "api") 
     ready = prepared(fields, site, way=way, now=now)
     for _ in range(_TRIES):
         try:
-            with database().writing() as session:
-                comment = lifecycle.receive(session, site_id=site.id, vault=keeper, now=now, **ready)
-                if key is not None:
+            if key is None:
+                with database().at_once() as connection:
+                    comment = lifecycle.receive(connection, site_id=site.id, vault=keeper, now=now, **ready)
+            else:
+                with database().writing() as session:
+                    comment = lifecycle.receive(session, site_id=site.id, vault=keeper, now=now, **ready)
                     idempotency.remember(
                         session, site_id=site.id, key=key, digest=digest, comment_id=comment.id, now=now
                     )

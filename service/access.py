@@ -20,22 +20,23 @@ def begin() -> None:
     g.began = time.perf_counter()
     given = request.headers.get("X-Request-Id", "")
     # A caller's own id is kept when it cannot forge a log line or a header.
-    g.request_id = given if _SANE_ID.fullmatch(given) else new_id()
+    g.request_id = request_id = given if _SANE_ID.fullmatch(given) else new_id()
     clear_contextvars()
-    bind_contextvars(request=g.request_id)
+    bind_contextvars(request=request_id)
 
 
 def end(response: Response) -> Response:
     if "began" not in g:
         return response
     seconds = time.perf_counter() - g.began
+    rule, method, arguments = request.url_rule, request.method, request.view_args
     # The rule, not the path: an invitation's token stands in a path.
-    route = request.url_rule.rule if request.url_rule is not None else "none"
-    method = request.method if request.method in _METHODS else "other"
+    route = rule.rule if rule is not None else "none"
+    method = method if method in _METHODS else "other"
     REQUESTS.labels(method, route, response.status_code).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
     line = {"method": method, "route": route, "status": response.status_code}
-    if request.view_args and (comment := request.view_args.get("comment_id")):
+    if arguments and (comment := arguments.get("comment_id")):
         line["comment"] = comment[:40]
     if "site" in g:
         line["site"] = g.site.id

@@ -23,12 +23,19 @@ _ALWAYS = {
 def register(app: Flask, *, https: bool) -> None:
     """:param https: people come by https alone: tell the browser to remember that."""
 
+    always = dict(_ALWAYS)
+    if https:
+        always["Strict-Transport-Security"] = "max-age=31536000"
+    by_name = [(name.lower(), name, value) for name, value in always.items()]
+
     @app.after_request
     def put(response: Response) -> Response:
         headers = response.headers
-        headers.extend((name, value) for name, value in _ALWAYS.items() if name not in headers)
+        # One look through what is there: asking for each name reads all of them each time.
+        there = {name.lower() for name, _ in headers}
+        for lower, name, value in by_name:
+            if lower not in there:
+                headers.add(name, value)
         if response.status_code == 204:
-            response.headers.pop("Content-Type", None)
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            headers.pop("Content-Type", None)
         return response

@@ -24,7 +24,7 @@ from moderation.tables import Site
 
 WINDOW_SECONDS = 60
 #: Requests a minute; a site's options may say otherwise, see docs/settings.md. A key: ten times the burst of
-#: a large newspaper, and less than one small machine takes, so that a client in a loop leaves room for others.
+#: a large newspaper, and less than one small machine takes, so that a client in a loop leaves some to others.
 #: An e-mail address: one comment a second, which nobody writes. Readers' own addresses are not counted here:
 #: a school or a mobile network stands behind one, so that is for a signal and a person to judge.
 DEFAULTS = {"per_key": 12_000, "per_email": 60, "per_ip": 120, "wrong_keys_per_ip": 30}
