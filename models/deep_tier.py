@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,19 @@ from models.features import Array
 
 MAX_TOKENS = 128
 _BATCH = 16
+_MOST_PADDED, _PADDED_ANYWAY = 1.25, 2
 _MOST_CHARACTERS = 2_000
+
+
+def _alike(order: Sequence[int], lengths: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Groups of texts, shortest first: a group ends before one that would pad the others by more than a
+    quarter, since every padded token is worked through like a real one."""
+    begin = 0
+    for end in range(1, len(order) + 1):
+        full = end - begin == _BATCH
+        if end == len(order) or full or lengths[end] > _MOST_PADDED * lengths[begin] + _PADDED_ANYWAY:
+            yield order[begin:end]
+            begin = end
 
 
 class DeepTier:
@@ -40,9 +52,8 @@ class DeepTier:
         encodings = [e.ids for e in tokenizer.encode_batch([text[:_MOST_CHARACTERS] for text in model_texts])]
         order = sorted(range(len(encodings)), key=lambda at: len(encodings[at]))
         out = np.empty((len(encodings), len(ATTRIBUTES)))
-        for begin in range(0, len(order), _BATCH):
-            some = order[begin : begin + _BATCH]
-            width = max(len(encodings[at]) for at in some)
+        for some in _alike(order, [len(encodings[at]) for at in order]):
+            width = len(encodings[some[-1]])
             ids = np.zeros((len(some), width), np.int64)
             mask = np.zeros((len(some), width), np.int64)
             for row, at in enumerate(some):
