@@ -17,6 +17,7 @@ from datetime import datetime
 import psycopg
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.load import Load
@@ -37,6 +38,8 @@ class Row:
 
     fault: str
     found: Found = field(default_factory=Found)
+    #: Comments that the load sent.
+    per_second: float = 0.0
     promised: int = 0
     refused: int = 0
     p99_ms: float = 0.0
@@ -48,12 +51,17 @@ class Row:
     late: list[str] = field(default_factory=list)
     skipped: str = ""
 
+    @property
+    def said(self) -> str:
+        return f"skipped: {self.skipped}" if self.skipped else "; ".join(self.wrong + self.late) or "held"
+
 
 def run(fault: Fault, on: Stage, seed: int, margin: float = MARGIN_SECONDS) -> Row:
     """Load, the fault, load, then wait until everything is judged and delivered, and look."""
     row, dice = Row(fault.name), random.Random(f"{seed}:{fault.name}")
     load = on.load(seed)
     load.start()
+    started = began = ended = time.time()
     try:
         time.sleep(margin + dice.uniform(0, 0.5))
         steps = fault.run(on, load, dice)
@@ -67,11 +75,12 @@ def run(fault: Fault, on: Stage, seed: int, margin: float = MARGIN_SECONDS) -> R
     except Missing as missing:
         row.skipped = str(missing)
         return row
-    except (AssertionError, OSError, psycopg.Error) as error:
+    except (AssertionError, OSError, psycopg.Error, SQLAlchemyError) as error:
         row.wrong.append(f"{type(error).__name__}: {error}".split("\n")[0])
-        return row
+        on.mend()
     finally:
         load.stop()
+    row.per_second = len(load.answers) / (max(at for at, _, _ in load.answers) - started)
     mended = time.monotonic()
     if not on.settle():
         row.wrong.append("not all was judged and delivered in time")
@@ -111,21 +120,21 @@ def _measure(row: Row, fault: Fault, on: Stage, load: Load, began: float, ended:
 
 
 def shown(rows: list[Row]) -> Table:
-    table = Table("fault", "sent", "lost", "judged twice", "events", "not received", "two payloads", "went back",
+    table = Table("fault", "per s", "sent", "lost", "judged twice", "events", "not received", "two payloads", "went back",
                   "again", "refused", "p99 ms", "others p99 s", "settled s", "")  # fmt: skip
     for row in rows:
         found = row.found
         numbers = (found.sent, found.lost, found.judged_twice, found.events, found.not_received,
                    found.two_payloads, found.went_back, found.received_again, row.refused)  # fmt: skip
         others = "" if row.others_p99_seconds is None else f"{row.others_p99_seconds:.2f}"
-        verdict = f"skipped: {row.skipped}" if row.skipped else "; ".join(row.wrong + row.late) or "held"
         table.add_row(
             row.fault,
+            f"{row.per_second:.0f}",
             *map(str, numbers),
             f"{row.p99_ms:.0f}",
             others,
             f"{row.recovered_seconds:.0f}",
-            verdict,
+            row.said,
         )
     return table
 
@@ -155,15 +164,16 @@ def main() -> int:
                 console.print(f"{number}/{len(chosen)} {fault.name} …", highlight=False)
                 rows.append(run(fault, made, arguments.seed))
                 row = rows[-1]
-                said = f"skipped: {row.skipped}" if row.skipped else "; ".join(row.wrong + row.late) or "held"
-                console.print(f"   {row.found.sent} sent, {row.found.events} events: {said}", highlight=False)
+                console.print(
+                    f"   {row.found.sent} sent, {row.found.events} events: {row.said}", highlight=False
+                )
     except Missing as missing:
         console.print(f"Nothing was run: {missing}.")
         return 1
     if arguments.json:
         print(json.dumps({"seed": arguments.seed, "rows": [asdict(row) for row in rows]}, indent=1))
     else:
-        Console(width=200).print(shown(rows))
+        Console(width=210).print(shown(rows))
     return int(any(row.wrong or row.late or row.skipped for row in rows))
 
 

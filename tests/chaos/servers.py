@@ -101,10 +101,10 @@ class Cluster:
         return self._process is not None and self._process.poll() is None
 
     def fill_disk(self) -> None:
-        with (self.folder / "ballast").open("wb") as ballast, contextlib.suppress(OSError):
+        # Unbuffered: closing would write what is left, and fail.
+        with (self.folder / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
             while True:
-                ballast.write(bytes(1 << 16))
-                ballast.flush()
+                ballast.write(bytes(1 << 12))
 
     def empty_disk(self) -> None:
         (self.folder / "ballast").unlink(missing_ok=True)
