@@ -13,13 +13,14 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
 
-from moderation import migrations
+from moderation import migrations, search
 from moderation.errors import Refused
 from moderation.store import open_database
 
@@ -137,14 +138,20 @@ def _restore_postgresql(copy: Path, database_url: str, url: Any, *, replace: boo
     database.engine.dispose()
     if is_filled and not replace:
         raise BackupRefused("The database holds tables already: stop the program and say --replace.")
-    more = ["--clean", "--if-exists"] if is_filled else []
-    _run_client(
-        "pg_restore", url, "--no-owner", "--exit-on-error", "--single-transaction", *more,
-        f"--dbname={url.database}", str(copy),
-    )  # fmt: skip
+    # The index for searches is made anew afterwards: its extension may belong to an administrator.
+    lines = _run_client("pg_restore", url, "--list", str(copy)).splitlines()
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as wanted:
+        wanted.writelines(
+            f"{line}\n" for line in lines if " EXTENSION " not in line and search.INDEX not in line
+        )
+        wanted.flush()
+        _run_client(
+            "pg_restore", url, "--no-owner", "--exit-on-error", "--single-transaction",
+            "--clean", "--if-exists", f"--use-list={wanted.name}", f"--dbname={url.database}", str(copy),
+        )  # fmt: skip
 
 
-def _run_client(program: str, url: Any, *arguments: str) -> None:
+def _run_client(program: str, url: Any, *arguments: str) -> str:
     """Run PostgreSQL's own client; the password travels in its environment, where `ps` does not show it."""
     path = shutil.which(program)
     if path is None:
@@ -166,6 +173,7 @@ def _run_client(program: str, url: Any, *arguments: str) -> None:
     done = subprocess.run([path, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BackupRefused(f"{program} failed: {done.stderr.strip().splitlines()[-1:] or 'no reason given'}")
+    return done.stdout
 
 
 def _sha256(path: Path) -> str:

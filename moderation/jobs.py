@@ -11,6 +11,7 @@ RETAIN = "btl.retain"
 SEAL = "btl.seal"
 LEARN = "btl.learn"
 WATCH = "btl.watch"
+INDEX = "btl.index"
 CALL_BACK = "btl.call_back"
 
 #: job -> the Celery queue whose workers answer it; slow receivers never delay scoring.
@@ -21,6 +22,7 @@ QUEUES = {
     RETAIN: "deliver",
     SEAL: "deliver",
     WATCH: "deliver",
+    INDEX: "deliver",
     CALL_BACK: "deliver",
     LEARN: "score",
 }

@@ -10,17 +10,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from moderation import search
 from moderation.tables import Appeal, Comment, Decision, SecondReview
 
 VIEWS = ("held", "escalated", "reported", "appeals", "unsure", "second", "decided")
+#: Views that are short by their nature: a search reads all of them.
+_SHORT = ("appeals", "second")
 ORDERS = ("urgent", "newest", "oldest")
 PAGE = 30
 #: Counting stops here: "999+" is as good to a person as the true number, and costs a fraction of it.
 MOST_COUNTED = 999
 _LINE_CHARACTERS = 180
-#: Words are looked for in this many comments, the first in the view's order once the other filters have
-#: narrowed it: no index finds a word inside a text, and a search must not slow down as the archive grows.
-SEARCHED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a view: rows of the columns in ``_ROW`` and the key that the next page starts after."""
+    """One page of a view.
+
+    :param rows: rows of the columns in ``_ROW``.
+    :param next_key: the key that the next page starts after, ``""`` for the last page.
+    :param looked_at: comments that a search looked at when it stopped there, found or not; 0 for all of them.
+    """
 
     rows: Sequence[Any] = field(default_factory=tuple)
     next_key: str = ""
+    looked_at: int = 0
 
 
 _ROW = (
@@ -113,19 +119,17 @@ _ROW = (
 )
 
 
-def page_of(session: Session, question: Question, *, after: str = "", limit: int = PAGE) -> Page:
-    """One page. One statement, whose cost does not grow with the depth of the page.
+def page_of(
+    session: Session, question: Question, *, now: datetime, after: str = "", limit: int = PAGE
+) -> Page:
+    """One page, whose cost does not grow with its depth. One statement; up to five for a search.
 
     :param after: the key of the last row of the page before, ``""`` for the first page.
     """
-    column, is_falling = _order_of(question)
-    query = _from(question, *_ROW, column.label("key"))
-    query = _after(query, column, is_falling, after)
-    tie = Comment.id.desc() if is_falling else Comment.id
-    query = query.order_by(column.desc() if is_falling else column, tie).limit(limit + 1)
-    rows = session.execute(query).all()
-    next_key = key_of(rows[limit - 1]) if len(rows) > limit else ""
-    return Page(rows[:limit], next_key)
+    rows, stopped_at = _found(session, question, after=after, limit=limit + 1, now=now)
+    if len(rows) > limit:
+        return Page(rows[:limit], key_of(rows[limit - 1]))
+    return Page(rows, stopped_at, search.STEP if stopped_at else 0)
 
 
 def next_of(session: Session, question: Question, *, after: str, now: datetime) -> Any | None:
@@ -136,14 +140,10 @@ def next_of(session: Session, question: Question, *, after: str, now: datetime) 
     free = or_(
         Comment.opened_by.is_(None), Comment.opened_by == question.person_id, Comment.opened_until < now
     )
-    column, is_falling = _order_of(question)
-    tie = Comment.id.desc() if is_falling else Comment.id
     for start in dict.fromkeys((after, "")):
-        query = _from(question, *_ROW, column.label("key")).where(free)
-        query = _after(query, column, is_falling, start)
-        row = session.execute(query.order_by(column.desc() if is_falling else column, tie).limit(1)).first()
-        if row is not None:
-            return row
+        rows, _ = _found(session, question, free, after=start, limit=1, now=now)
+        if rows:
+            return rows[0]
     return None
 
 
@@ -163,7 +163,7 @@ def key_for(comment: Comment, question: Question) -> str:
 
 
 def matches(session: Session, question: Question) -> int:
-    """How many comments a view holds, counted to ``MOST_COUNTED`` + 1."""
+    """How many comments a view holds, counted to ``MOST_COUNTED`` + 1; for a view without a search."""
     return session.scalar(select(func.count()).select_from(_some(question))) or 0
 
 
@@ -181,6 +181,54 @@ def counts_of(session: Session, question: Question) -> dict[str, int]:
 def ids_of(session: Session, question: Question, *, limit: int) -> list[str]:
     """The comments of a view, for acts on all of them."""
     return list(session.scalars(_from(question, Comment.id).order_by(Comment.id).limit(limit)))
+
+
+def _found(
+    session: Session,
+    question: Question,
+    *more: ColumnElement[bool],
+    after: str,
+    limit: int,
+    now: datetime,
+) -> tuple[Sequence[Any], str]:
+    """The first rows after a key, and the key at which a search stopped before the end of the view."""
+    key = _order_of(question)[0].label("key")
+    words = search.words_of(question.text)
+    if not words or question.view in _SHORT:
+        return session.execute(
+            _ordered(_from(question, *_ROW, key).where(*more), question, after, limit)
+        ).all(), ""
+    plain = question.like(text="")
+    hits = search.hits(session, words, question.site_ids, now)
+    size = search.STEP if hits is None else search.NEAR
+    # The words are looked for outside of the step: within it, or by a join, a planner reads the whole table.
+    step = _ordered(_from(plain, *_ROW, Comment.body, key).where(*more), plain, after, size).subquery()
+    near = select(*(column for column in step.c if column.key != "body")).where(
+        *search.has_words(words, step.c)
+    )
+    rows = session.execute(_in_order(near, question, step.c.key, step.c.id).limit(limit)).all()
+    if len(rows) == limit:
+        return rows, ""
+    last = session.execute(
+        _ordered(_from(plain, Comment.id, key).where(*more), plain, after, 1).offset(size - 1)
+    ).first()
+    if last is None:
+        return rows, ""
+    if hits is None:
+        return rows, key_of(last)
+    far = _from(question, *_ROW, key).where(Comment.id.in_(select(hits.c.comment_id)), *more)
+    return session.execute(_ordered(far, question, after, limit)).all(), ""
+
+
+def _ordered(query: Select[Any], question: Question, after: str, limit: int) -> Select[Any]:
+    column, is_falling = _order_of(question)
+    query = _after(query, column, is_falling, after)
+    return _in_order(query, question, column, Comment.id).limit(limit)
+
+
+def _in_order(query: Select[Any], question: Question, key: Any, tie: Any) -> Select[Any]:
+    _, is_falling = _order_of(question)
+    return query.order_by(key.desc(), tie.desc()) if is_falling else query.order_by(key, tie)
 
 
 def _some(question: Question) -> Any:
@@ -226,11 +274,6 @@ def _from(question: Question, *columns: Any) -> Select[Any]:
             )
         case _:
             raise ValueError(question.view)
-    if question.text and question.view not in ("appeals", "second"):
-        column, is_falling = _order_of(question)
-        plain = _from(question.like(text=""), Comment.id)
-        foremost = plain.order_by(column.desc() if is_falling else column).limit(SEARCHED).subquery()
-        query = select(*columns).select_from(Comment).where(Comment.id.in_(select(foremost.c.id)))
     return query.where(*_filters(question))
 
 
@@ -253,10 +296,7 @@ def _filters(question: Question) -> list[ColumnElement[bool]]:
     if question.attribute and (question.low is not None or question.high is not None):
         score = Comment.scores[question.attribute].as_float()
         found.append(score.between(question.low or 0.0, 1.0 if question.high is None else question.high))
-    for word in question.text.split()[:8]:
-        found.append(
-            or_(Comment.body.icontains(word, autoescape=True), Comment.name.icontains(word, autoescape=True))
-        )
+    found += search.has_words(search.words_of(question.text), Comment)
     return found
 
 

@@ -101,6 +101,7 @@ app.conf.update(
             "options": {"expires": 25},
         },
         "watch": {"task": jobs.WATCH, "schedule": timedelta(minutes=1), "options": {"expires": 55}},
+        "index": {"task": jobs.INDEX, "schedule": timedelta(seconds=15), "options": {"expires": 14}},
         "learn": {"task": jobs.LEARN, "schedule": timedelta(hours=6), "options": {"expires": 3500}},
         "seal": {"task": jobs.SEAL, "schedule": timedelta(minutes=10), "options": {"expires": 590}},
         "retain": {"task": jobs.RETAIN, "schedule": timedelta(hours=1), "options": {"expires": 3500}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from moderation import drift, erasure, jobs, retention, sealing, watching
+from moderation import drift, erasure, jobs, retention, sealing, search, watching
 from moderation.logs import log_of
 from worker import parts
 from worker.celery import app, settings
@@ -42,6 +42,25 @@ def retain() -> None:
         log.info("forgotten", **counts)
     if dropped:
         erasure.sweep_bytes(parts.database().engine)
+    _index(thorough=True)
+
+
+@app.task(name=jobs.INDEX)
+def index() -> None:
+    """Let searches find what came in, and after an upgrade or an import the archive too."""
+    _index()
+
+
+def _index(*, thorough: bool = False) -> None:
+    started, indexed = time.monotonic(), 0
+    while time.monotonic() - started < BUDGET_SECONDS:
+        with parts.database().writing() as session:
+            count = search.index_some(session, thorough=thorough)
+        indexed += count
+        if count < search.BATCH:
+            break
+    if indexed:
+        log.info("comments_indexed", count=indexed)
 
 
 @app.task(name=jobs.WATCH)

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from moderation import search
 from moderation.errors import Refused
 from moderation.store import engine_for
 
@@ -60,6 +61,7 @@ def upgrade(database_url: str) -> str | None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ADVISORY_LOCK})
             before = current(connection)
             if before == newest():
+                search.prepare(connection)
                 return before
             known = {script.revision for script in _scripts().walk_revisions()}
             if before is not None and before not in known:
@@ -67,6 +69,7 @@ def upgrade(database_url: str) -> str | None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            search.prepare(connection)
             return before
     finally:
         engine.dispose()

@@ -287,6 +287,19 @@ class Comment(Base):
     escalated_at: Mapped[datetime | None]
 
 
+class CommentText(Base):
+    """A comment's name and text once more, for the index that searches look into (moderation/search.py).
+
+    PostgreSQL only: a trigger on ``comments`` follows edits and erasures. On SQLite the table stays empty.
+    """
+
+    __tablename__ = "comment_texts"
+
+    comment_id: Mapped[str] = mapped_column(ForeignKey("comments.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(26))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class Revision(Base):
     """An earlier revision, as it stood when a newer one replaced it."""
 

@@ -59,7 +59,7 @@ class ModelVersion(Base):
     version: Mapped[str] = mapped_column(String(80), primary_key=True)
     site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
     base: Mapped[str] = mapped_column(String(80))
-    status: Mapped[str] = mapped_column(String(12))  # challenger, champion, retired, refused
+    status: Mapped[str] = mapped_column(String(12))  # challenger, champion, retired, gone
     labels: Mapped[int] = mapped_column(Integer, default=0)
     #: The gate's lines: name -> {"passed", "value", "bound", "interval"}
     gate: Mapped[dict[str, Any]] = mapped_column(default=dict)

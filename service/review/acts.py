@@ -229,7 +229,7 @@ def answer_with_next(
         context["counts"] = queue.counts_of(db, question)
         context["question"] = question
         if fresh or question.view == "decided":
-            context |= list_context(question, queue.page_of(db, question))
+            context |= list_context(question, queue.page_of(db, question, now=utcnow()))
             context["fresh"] = True
         context["open"] = following is not None
         if following:

@@ -39,7 +39,7 @@ def like(kind: str, comment_id: str) -> str:
     if is_htmx():
         return render_template("desk/_like.html", question=question, asked=asked_of(question), **context)
     with database().reading() as db:
-        page = queue.page_of(db, question)
+        page = queue.page_of(db, question, now=utcnow())
     return whole_page(question, None, page, is_reading=True, like=context)
 
 
@@ -68,7 +68,7 @@ def _likes(kind: str, comment_id: str) -> dict[str, Any]:
             "value": found.name if kind == "author" else value,
             "comment": found,
             "ids": queue.ids_of(db, asked, limit=acts.MOST_AT_ONCE),
-            "likes": queue.page_of(db, asked, limit=_SHOWN).rows,
+            "likes": queue.page_of(db, asked, now=utcnow(), limit=_SHOWN).rows,
         }
 
 

@@ -48,7 +48,7 @@ _STATUSES = {
     "champion": lazy_gettext("decides"),
     "challenger": lazy_gettext("in shadow"),
     "retired": lazy_gettext("retired"),
-    "refused": lazy_gettext("refused"),
+    "gone": lazy_gettext("its files are gone"),
 }
 #: In a gate's line a value must lie above its bound here, and at or below it elsewhere.
 _AT_LEAST = {"decisions", "better"}

@@ -106,7 +106,7 @@ def lines(
 
 def bars(rows: Sequence[tuple[str, int]], *, title: str) -> Markup:
     """Horizontal bars with their names and figures, the longest first."""
-    top = max((count for _, count in rows), default=1)
+    top = max(1, *(count for _, count in rows), 1)
     height = max(1, len(rows)) * 26 + 4
     parts = []
     for index, (label, count) in enumerate(rows):

@@ -16,7 +16,7 @@ from moderation.queue import Question
 from moderation.tables import Comment, Notice
 from service.review.desk import bp, database, demand, is_htmx, me, rights, sites_asked, utcnow
 from service.review.filters import choices_of, saved_by
-from service.review.words import fired
+from service.review.words import capped, fired
 
 #: How far back a pulse looks for what others decided: several pulses, in case one is late.
 _PULSE_LOOKS_BACK = timedelta(seconds=60)
@@ -38,10 +38,10 @@ def view(view: str) -> str:
     question, after = question_asked(view), request.args.get("after", "")
     if after:
         with database().reading() as db:
-            page = queue.page_of(db, question, after=after)
+            page = queue.page_of(db, question, now=utcnow(), after=after)
         return render_template("desk/_rows.html", **list_context(question, page))
     with database().reading() as db:
-        page = queue.page_of(db, question)
+        page = queue.page_of(db, question, now=utcnow())
     opened = None if request.args.get("list") else take_first(question, page)
     return whole_page(question, opened, page)
 
@@ -55,7 +55,7 @@ def comment(comment_id: str) -> str:
         with database().reading() as db:
             return render_template("desk/_comment.html", **comment_context(db, question, comment_id))
     with database().reading() as db:
-        page = queue.page_of(db, question)
+        page = queue.page_of(db, question, now=utcnow())
     return whole_page(question, comment_id, page, is_reading=True)
 
 
@@ -81,7 +81,7 @@ def pulse() -> str:
         count = counts.get(question.view, 0)
         is_answered = question.view in _ANSWERED and shown != str(min(count, queue.PAGE))
         if (shown == "0" and count) or is_answered:
-            page = queue.page_of(db, question)
+            page = queue.page_of(db, question, now=utcnow())
         last = dossier.last_decision(db, question.site_ids) if opened in moved else None
     if found is not None and _is_running_out(found, now):
         take(found.id)
@@ -159,8 +159,7 @@ def whole_page(
         context["saved"] = saved_by(db, me().id)
         context["notices"] = _notices(db, question)
         if question.is_filtered:
-            context["found"] = queue.matches(db, question) if page.next_key else len(page.rows)
-            context["searched"] = queue.SEARCHED
+            context["found"] = _found(db, question, page)
         if not page.rows:
             context["last"] = dossier.last_decision(db, question.site_ids)
         context["open"] = opened is not None
@@ -182,6 +181,7 @@ def list_context(question: Question, page: queue.Page) -> dict[str, Any]:
         "question": question,
         "rows": page.rows,
         "next_key": page.next_key,
+        "looked_at": page.looked_at and page.looked_at + _looked_before(),
         "asked": asked_of(question),
         "now": utcnow(),
     }
@@ -218,6 +218,21 @@ def comment_context(db: Session, question: Question, comment_id: str) -> dict[st
         "codes": dossier.CODES,
         "now": utcnow(),
     }
+
+
+def _looked_before() -> int:
+    """Comments that the steps of a search before this one looked at."""
+    said = request.args.get("looked", "")
+    return int(said) if said.isdecimal() and len(said) < 10 else 0
+
+
+def _found(db: Session, question: Question, page: queue.Page) -> str:
+    """How many fit a filter. Counting what a search finds would cost more than finding a page of it."""
+    if not page.next_key:
+        return str(len(page.rows))
+    if question.text:
+        return f"{len(page.rows)}+" if page.rows else "0"
+    return capped(queue.matches(db, question))
 
 
 def _notices(db: Session, question: Question) -> list[Notice]:

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import corpus, cost, growth, lists, scoring, work  # noqa: F401  they fill ROWS
+from tests.bench import corpus, cost, desk, growth, lists, scoring, work  # noqa: F401  they fill ROWS
 from tests.bench.rows import ROWS, Bench, Figure, machine
 from tests.processes import ROOT
 

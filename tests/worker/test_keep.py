@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from moderation import lifecycle
 from moderation.settings import Settings
-from moderation.tables import Comment, Endpoint, Notice, Seal
+from moderation.store import open_database
+from moderation.tables import Comment, CommentText, Endpoint, Notice, Seal
 from moderation.vault import vault_of
 from tests.conftest import NOON, make_site
 from tests.processes import ROOT
@@ -78,3 +79,26 @@ def test_decisions_are_sealed_and_addresses_forgotten(run, site, sqlite_database
     with sqlite_database.reading() as session:
         assert session.scalars(select(Seal)).one().count == 1
         assert session.get(Comment, site).ip is None
+
+
+def test_what_came_in_is_taken_into_the_index_for_searches(run, environment, postgres_url):
+    settings = Settings.from_environment(environment)
+    vault = vault_of(settings.email_keys, settings.hash_key)
+    database = open_database(postgres_url)
+    with database.writing() as session:
+        site = make_site(session, vault)
+        lifecycle.receive(
+            session,
+            site_id=site.id,
+            vault=vault,
+            now=NOON,
+            name="Ann",
+            email="a@example.com",
+            body="the ferry",
+        )
+
+    run("btl.index", BTL_DATABASE_URL=postgres_url)
+
+    with database.reading() as session:
+        assert session.scalars(select(CommentText.text)).all() == ["Ann the ferry"]
+    database.engine.dispose()

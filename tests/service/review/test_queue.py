@@ -68,7 +68,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(desk_on_both, view, o
     seen, after = [], ""
     with desk.database.reading() as session:
         while True:
-            page = queue.page_of(session, question, after=after, limit=5)
+            page = queue.page_of(session, question, now=NOW, after=after, limit=5)
             seen += [row.id for row in page.rows]
             if not page.next_key:
                 break
