@@ -30,8 +30,6 @@ class Fast:
         self.scale = scale.astype(np.float64)
         self.intercept = intercept.astype(np.float64)
         self.structure = structure.astype(np.float64)
-        codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float32)
-        self._decoded = (codes * np.abs(codes)).astype(np.float64)
         self._idf = np.arange(256) / IDF_STEPS
 
     def logits(self, model_texts: Sequence[str], structure: Array) -> Array:
@@ -46,7 +44,7 @@ class Fast:
         starts, bucket, count = features.counted(raws)
         codes = self.rows[bucket].view(np.uint8).reshape(-1, HEADS + 1)
         value = count * self._idf[codes[:, HEADS]]
-        weights = self._decoded[codes[:, :HEADS]]
+        weights = _decoded(codes)
         sums = np.zeros((len(raws), HEADS))
         for at, (first, last) in enumerate(itertools.pairwise(starts)):
             mine = value[first:last]
@@ -64,10 +62,17 @@ class Fast:
         codes = self.rows[bucket].view(np.uint8).reshape(-1, HEADS + 1)
         value = count * self._idf[codes[:, HEADS]]
         norm = float(value @ value) ** 0.5 or 1.0
-        added = (value / norm)[:, None] * self._decoded[codes[:, :HEADS]] * self.scale
+        added = (value / norm)[:, None] * _decoded(codes) * self.scale
         place = np.searchsorted(bucket, grams.bucket)
         times = np.bincount(place, minlength=len(bucket))
         return grams, added[place] / times[place][:, None]
+
+
+def _decoded(codes: Array) -> Array:
+    """c * |c| of each head's weight code; whole numbers, so it is exact, and quicker than a table."""
+    weights = codes.view(np.int8).astype(np.int16)
+    weights *= np.abs(weights)
+    return weights[:, :HEADS].astype(np.float64)
 
 
 def packed(weights: Array, idf: Array) -> tuple[Array, Array]:
@@ -81,6 +86,6 @@ def packed(weights: Array, idf: Array) -> tuple[Array, Array]:
     return table, scale
 
 
-def calibrated(points: Sequence[Sequence[float]], logit: Array) -> Any:
+def calibrated(points: Sequence[Any], logit: Array) -> Any:
     """Probabilities of logits by a monotone line through (logit, probability) points."""
     return np.interp(logit, points[0], points[1])

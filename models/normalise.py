@@ -147,6 +147,14 @@ def normalise(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str
     return text.text, text.disguises
 
 
+def plain(body: str, is_marked: bool) -> str:
+    """As :func:`normalise` of a body in which a glance (models.glance) saw no disguise and no link."""
+    text = body.lower()
+    if is_marked and any(marks in text for marks in _MARKED):
+        text = _MARKS.sub(r"\1\1\1", text)
+    return " ".join(text.split())
+
+
 def traced(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str, list[int]]:
     """As :func:`normalise`, with the original code point that each character came from."""
     text = Traced(body)

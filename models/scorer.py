@@ -53,6 +53,10 @@ class Scorer:
         self.version: str = self.manifest["version"]
         numbers = artifact.numbers(directory)
         self._numbers = numbers
+        self._points = {
+            tier: [(np.array(points[a][0]), np.array(points[a][1])) for a in ATTRIBUTES]
+            for tier, points in numbers["calibration"].items()
+        }
         self.languages = frozenset(numbers["languages"])
         self.lines: dict[str, tuple[float, float]] = {a: (h, r) for a, (h, r) in numbers["lines"].items()}
         self._fast = Fast(
@@ -89,7 +93,7 @@ class Scorer:
             move a score across one of them. ``None``: the lines that are shipped.
         :param deep: True asks it for every comment, False for none.
         """
-        readings = [reading.read(text) for text in texts]
+        readings = reading.read_all(texts)
         shapes = self._shapes(texts, readings)
         bodies = [r.model_text for r in readings]
         fast = self._fast.logits(bodies, shapes)
@@ -109,9 +113,9 @@ class Scorer:
                 both[at] = self._deep.logits([bodies[i] for i in at])
                 scores[at] = self._calibrated("both", self._stacked(fast[at], both[at]))
                 spoke[at] = True
+        rows = zip(readings, scores.tolist(), fast.tolist(), both.tolist(), spoke.tolist(), strict=True)
         return [
-            self._scored(readings[i], scores[i], fast[i], both[i] if spoke[i] else None)
-            for i in range(len(texts))
+            self._scored(read, of, quick, slow if asked else None) for read, of, quick, slow, asked in rows
         ]
 
     def explain(
@@ -144,7 +148,9 @@ class Scorer:
     def _shapes(self, texts: Sequence[Text], readings: Sequence[reading.Reading]) -> Array:
         shapes = np.empty((len(texts), len(structure.NAMES)), np.float32)
         for at, (text, read) in enumerate(zip(texts, readings, strict=True)):
-            shapes[at] = structure.measured(text, read.facts, read.model_text)
+            shapes[at] = structure.measured(
+                text, read.facts, read.model_text, may_hold_wallet=read.may_hold_wallet
+            )
         return shapes
 
     def _stacked(self, fast: Array, deep: Array) -> Array:
@@ -153,8 +159,7 @@ class Scorer:
         return np.asarray(both @ np.array(stack["weights"]) + np.array(stack["intercept"]))
 
     def _calibrated(self, tier: str, logits: Array) -> Array:
-        points = self._numbers["calibration"][tier]
-        columns = [calibrated(points[a], logits[:, at]) for at, a in enumerate(ATTRIBUTES)]
+        columns = [calibrated(points, logits[:, at]) for at, points in enumerate(self._points[tier])]
         return np.clip(np.stack(columns, axis=1), _SURE, 1.0 - _SURE) if len(logits) else logits.copy()
 
     def _undecided(self, fast: Array, scores: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
@@ -178,14 +183,16 @@ class Scorer:
                     asked |= (least < crossing) & (crossing <= most)
         return asked
 
-    def _scored(self, read: reading.Reading, scores: Array, fast: Array, deep: Array | None) -> Scored:
+    def _scored(
+        self, read: reading.Reading, scores: list[float], fast: list[float], deep: list[float] | None
+    ) -> Scored:
         facts = read.facts
         return Scored(
-            scores={a: float(s) for a, s in zip(ATTRIBUTES, scores, strict=True)},
+            scores=dict(zip(ATTRIBUTES, scores, strict=True)),
             facts=facts,
             model=self.version if deep is not None else f"{self.version}-fast",
             language=facts["language"],
             language_supported=facts["language"] in self.languages,
-            fast={a: float(v) for a, v in zip(ATTRIBUTES, fast, strict=True)},
-            deep=None if deep is None else {a: float(v) for a, v in zip(ATTRIBUTES, deep, strict=True)},
+            fast=dict(zip(ATTRIBUTES, fast, strict=True)),
+            deep=None if deep is None else dict(zip(ATTRIBUTES, deep, strict=True)),
         )

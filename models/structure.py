@@ -35,7 +35,9 @@ _APPS = (
 _DIGITS = b"0123456789"
 
 
-def measured(text: Text, facts: dict[str, Any], model_text: str) -> list[float]:
+def measured(
+    text: Text, facts: dict[str, Any], model_text: str, *, may_hold_wallet: bool = True
+) -> list[float]:
     """The numbers of one comment, each about 0 to 4, in the order of ``NAMES``."""
     body = text.body
     length, words = max(facts["length"], 1), facts["words"]
@@ -72,7 +74,7 @@ def measured(text: Text, facts: dict[str, Any], model_text: str) -> list[float]:
         row[21] = in_body > 0 and _PRAISE.search(model_text) is not None
     row[11] = min(2.0, facts["emails"])
     row[12] = min(2.0, facts["phones"])
-    if length > 26 and _WALLET.search(body):
+    if length > 26 and may_hold_wallet and _WALLET.search(body):
         row[13] = 1.0
     if "@" in body:
         row[22] = min(2.0, len(_HANDLE.findall(body)) / 2.0)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from models import normalise
+from models import glance, normalise
+from models.glance import Glance
 
 LINK_WORD, MAIL_WORD = "urllink", "mailaddress"
 
@@ -42,6 +43,7 @@ class Reading:
     facts: dict[str, Any]
     model_text: str
     cuts: tuple[tuple[int, int, str], ...]
+    may_hold_wallet: bool = True
 
 
 _UPPER = bytes(range(65, 91))
@@ -50,7 +52,47 @@ _DOTTED = re.compile(r"\.[^\W_]{2}")
 _DEFANGED = re.compile(r"\s?(?:\[\.\]|\(\.\)|[\[(]dot[\])])\s?", re.I)
 _BROKEN_SCHEME = re.compile(r"\bh(?:xx|\*\*)p(s?)://", re.I)
 _MAYBE_PHONE = re.compile(r"(?<![\w.,])(?:\+|00)?[(\d](?:[ ().\u00a0/-]?\d){7,15}(?![\w,])")
+#: Of a phone number; and how much of a text tells its language.
+_FEWEST_DIGITS, _SAMPLE = 9, 600
 _HANGUL, _KANA, _HAN = "Hangul", "Kana", "Han"
+
+
+def read_all(texts: Sequence[Text]) -> list[Reading]:
+    """As :func:`read` for each; one look at the whole batch tells what can be left out for whom."""
+    seen = glance.look([text.body for text in texts])
+    return [
+        read(text) if of is None or of.may_hold_link or not of.is_plain else _read_plain(text, of)
+        for text, of in zip(texts, seen, strict=True)
+    ]
+
+
+def _read_plain(text: Text, seen: Glance) -> Reading:
+    """Read a body in plain ASCII without links or disguises: the same facts, most of them known by now."""
+    body, letters = text.body, seen.letters
+    model_text = normalise.plain(body, seen.is_marked)
+    words = (body if seen.is_marked else model_text).split()
+    scripts = ["Latin"] if letters else []
+    # The words that tell English stand among those not yet stripped of their commas: mostly they suffice.
+    sample = words if len(body) <= _SAMPLE and not seen.is_marked else body[:_SAMPLE].lower().split()
+    english = len(_ONLY_ENGLISH.intersection(sample))
+    if english >= 2 and english * 8 >= len(sample) and letters:
+        language, certain = "en", True
+    else:
+        language, certain = _language(body, letters, scripts, text.language)
+    facts: dict[str, Any] = {
+        "links": _links_beside(text),
+        "language": language,
+        "language_certain": certain,
+        "scripts": scripts,
+        "disguises": [],
+        "letters": letters,
+        "upper_share": round(seen.capitals / letters, 4) if letters else 0.0,
+        "length": len(body),
+        "emails": 0,
+        "phones": _phones(body) if seen.digits >= _FEWEST_DIGITS else 0,
+        "words": len(words),
+    }
+    return Reading(facts, model_text, (), seen.may_hold_wallet)
 
 
 def read(text: Text) -> Reading:
@@ -59,9 +101,7 @@ def read(text: Text) -> Reading:
     spans = _links(body) if _may_hold_link(body) else []
     links = [fact for _, _, fact in spans if fact]
     cuts = tuple((begin, end, LINK_WORD if fact else MAIL_WORD) for begin, end, fact in spans)
-    for where, value in (("name", text.name), ("url", text.url)):
-        if value and (where == "url" or _may_hold_link(value)):
-            links += [{**fact, "where": where} for _, _, fact in _links(value, where == "url") if fact]
+    links += _links_beside(text)
     model_text, disguises = normalise.normalise(body, cuts)
     words = body.split()
     letters, upper = _letters(body)
@@ -81,6 +121,15 @@ def read(text: Text) -> Reading:
         "words": len(words),
     }
     return Reading(facts, model_text, cuts)
+
+
+def _links_beside(text: Text) -> list[dict[str, Any]]:
+    """The links of the name and of the address that an author gave."""
+    found: list[dict[str, Any]] = []
+    for where, value in (("name", text.name), ("url", text.url)):
+        if value and (where == "url" or _may_hold_link(value)):
+            found += [{**fact, "where": where} for _, _, fact in _links(value, where == "url") if fact]
+    return found
 
 
 def model_text(body: str) -> str:
@@ -105,9 +154,9 @@ def _letters(body: str) -> tuple[int, int]:
 
 def _phones(body: str) -> int:
     raw = body.encode("utf-8", "replace")
-    if len(raw) - len(raw.translate(None, b"0123456789")) < 9:
+    if len(raw) - len(raw.translate(None, b"0123456789")) < _FEWEST_DIGITS:
         return 0
-    return sum(1 for m in _MAYBE_PHONE.finditer(body) if 9 <= sum(map(str.isdigit, m[0])) <= 15)
+    return sum(1 for m in _MAYBE_PHONE.finditer(body) if _FEWEST_DIGITS <= sum(map(str.isdigit, m[0])) <= 15)
 
 
 @cache
@@ -129,6 +178,30 @@ def _suffixes() -> Any:
 def shorteners() -> frozenset[str]:
     """Domains that hide where a link leads. Source: antispam-link-shorteners 0.2.1 (MIT)."""
     return frozenset(resources.files("models.lists").joinpath("shorteners.txt").read_text("utf-8").split())
+
+
+@cache
+def _ends() -> frozenset[str]:
+    """Top-level domains in plain letters; those in other letters are written ``xn--…`` in ASCII."""
+    from linkify_it.tlds import TLDS
+
+    return frozenset(end.lower() for end in TLDS if end.isascii() and end.isalpha())
+
+
+_AFTER_DOT = re.compile(r"\.([A-Za-z][A-Za-z0-9]*)(?=([/?#:])?)")
+
+
+def _may_be_address(value: str) -> bool:
+    """Whether the finder could find a link in a text in ASCII that :func:`_link` would let stand.
+
+    The finder reads a text at length; a missing space after a full stop ("the end.Next") is the usual reason.
+    """
+    if "@" in value or "//" in value:
+        return True
+    return any(
+        (end.lower() in _ends() and (after or not end[0].isupper())) or end[:2].lower() == "xn"
+        for end, after in _AFTER_DOT.findall(value)
+    )
 
 
 _USUAL_ENDS = frozenset(("com", "net", "org", "info", "biz", "ru", "uk", "de", "shop", "online", "site"))
@@ -175,6 +248,8 @@ def _links(value: str, is_url: bool = False) -> list[tuple[int, int, dict[str, A
     places = [i for i, char in enumerate(shown) if char != "\u2060"] if len(packed) != len(shown) else None
     if is_url and packed.strip() and "://" not in packed:
         packed, places = "http://" + packed, [0] * 7 + (places or list(range(len(packed))))
+    if packed.isascii() and not _may_be_address(packed):
+        return found
     for match in _finder().match(packed) or ():
         begin, end = match.index, match.last_index
         if places is not None:
@@ -277,7 +352,7 @@ def _language(body: str, letters: int, scripts: list[str], site: str) -> tuple[s
     Common words decide first: py3langid alone calls one in six short English comments foreign.
     """
     usual = (site or "en").split("-")[0].lower()
-    sample = [word.strip(_EDGES) for word in body[:600].lower().replace("’", "'").split()]
+    sample = [word.strip(_EDGES) for word in body[:_SAMPLE].lower().replace("’", "'").split()]
     english = len(_ONLY_ENGLISH.intersection(sample))
     if english >= 2 and english * 8 >= len(sample) and "Latin" in scripts:
         return "en", True
@@ -299,7 +374,7 @@ def _language(body: str, letters: int, scripts: list[str], site: str) -> tuple[s
         return usual, False
     if letters < 6:
         return usual, False
-    guessed, probability = _identifier().classify(body[:600])
+    guessed, probability = _identifier().classify(body[:_SAMPLE])
     if probability < _LEAST_PROBABILITY or (
         guessed != usual and dominant == "Latin" and not votes.get(guessed)
     ):

@@ -1,0 +1,73 @@
+"""What a batch's one look leaves out changes nothing: the same facts and the same model text, to the letter."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from models import text as reading
+from models.text import Text
+
+WORDS = (
+    "the", "a", "and", "you", "is", "I", "Council", "idiot", "vote", "CO2", "21st", "l33t", "f*ck", "sh_t", "a$$", "s o",
+    "u.s.a.", "e.g.", "so-cal", "re-elect", "day-to-day", "dent(s)", "sooooo", "aaa", "III", "WOW!!!!", "....", "----", "$25M",
+    "@harbour", "me@example.com", "http://example.org/x?y=1", "//localhost", "www.spam.ru", "end.Next", "end.it", "the.In",
+    "x.In/page", "example[.]com", "cheap(dot)shop", "site dot] com", "hxxp://bad.top", "1.2.3.4", "xn--e1afmkfd.xn--p1ai",
+    "+49 170 1234567", "(555) 123-4567", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "0x" + "a1" * 20, "&amp;", "&", "<b>", "a<b",
+    "naïve", "пример", "\u200b", "😀", "it’s", "\n", "\r\n", "\t", "\x00", "\x0b", "\x1c", "\x7f", "_", "a b c d", "s, t, u, p", "1 2 3",
+)  # fmt: skip
+GLUE = st.sampled_from([" ", " ", " ", "", ".", ". ", ", ", "-", "\n", "!", "/", "  "])
+
+
+@st.composite
+def real_looking(draw) -> str:
+    many = draw(st.integers(0, 40))
+    pieces = st.one_of(
+        st.sampled_from(WORDS), st.sampled_from(WORDS[:12]), st.text("abcxyzAIU .,!?*_-'1$@/", max_size=12)
+    )
+    return "".join(draw(pieces) + draw(GLUE) for _ in range(many))
+
+
+def step_by_step(text: Text) -> reading.Reading:
+    """Read as if the finder had to look at every text."""
+    with mock.patch.object(reading, "_may_be_address", return_value=True):
+        return reading.read(text)
+
+
+def is_same(one: reading.Reading, other: reading.Reading) -> bool:
+    return (one.facts, one.model_text, one.cuts) == (other.facts, other.model_text, other.cuts)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(real_looking(), min_size=1, max_size=8))
+@example(["", "a", "\x00", " ", "....", "a b c", "aaa", "x" * 25_000])
+@example(["ends with a", "b c begins so"])  # nothing may be seen across two bodies
+@example(["f", "*ck"])
+def test_a_batch_is_read_as_its_comments_one_by_one(bodies):
+    for body, found in zip(bodies, reading.read_all([Text(body=body) for body in bodies]), strict=True):
+        assert is_same(found, step_by_step(Text(body=body))), body
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.text(st.characters(max_codepoint=127), max_size=60))
+def test_any_ascii_is_read_the_same(body):
+    (found,) = reading.read_all([Text(body=body)])
+
+    assert is_same(found, step_by_step(Text(body=body)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(real_looking(), st.sampled_from(["", "Bob", "visit cheap.shop"]), st.sampled_from(["", "example.org"]))
+def test_a_link_beside_a_plain_body_is_found(body, name, url):
+    text = Text(body=body, name=name, url=url, language="de")
+    (found,) = reading.read_all([text])
+
+    assert is_same(found, step_by_step(text))
+
+
+def test_a_wallets_address_is_not_overlooked():
+    (found,) = reading.read_all([Text(body="send it to bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq please")])
+
+    assert found.may_hold_wallet
