@@ -132,8 +132,11 @@
     if (event.detail.elt.id === "acts") find("#row-" + opened())?.classList.add("leaving");
   });
 
+  // A form that was just put in and is not bound yet would be sent the slow way, as a page of its own.
+  const isAnswered = () => pane.classList.remove("asking");
+
   document.addEventListener("htmx:afterRequest", (event) => {
-    pane.classList.remove("asking");
+    if (event.detail.target === pane && !event.detail.successful) isAnswered();
     if (!event.detail.successful) {
       for (const row of document.querySelectorAll(".row.leaving")) row.classList.remove("leaving");
       if (event.detail.xhr?.status === 0 || !event.detail.xhr) {
@@ -147,6 +150,7 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target === pane) {
+      isAnswered();
       printKeys(pane);
       pane.scrollTop = 0;
       body.classList.toggle("reading", Boolean(opened()));
