@@ -9,9 +9,8 @@ from datetime import datetime
 from sqlalchemy import func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from moderation import people
+from moderation import people, reason_codes
 from moderation.leases import is_busy
-from moderation.opinion import REASON_CODES
 from moderation.policy_schema import SIGNALS
 from moderation.queue import MOST_COUNTED
 from moderation.tables import (
@@ -26,20 +25,7 @@ from moderation.tables import (
     Site,
 )
 
-#: Coral's codes of rejection (GraphQL REJECTION_REASON_CODE), in the order of the menu.
-CODES = (
-    "OFFENSIVE",
-    "ABUSIVE",
-    "SPAM",
-    "BANNED_WORD",
-    "AD",
-    "ILLEGAL_CONTENT",
-    "HARASSMENT_BULLYING",
-    "MISINFORMATION",
-    "HATE_SPEECH",
-    "IRRELEVANT_CONTENT",
-    "OTHER",
-)
+CODES = tuple(reason_codes.CODES)
 _SIMILAR_SHOWN = 4
 _DECISIONS_SHOWN = 30
 
@@ -85,7 +71,7 @@ class Dossier:
         """The reason code that fits what the machine or readers said; a person may take another."""
         for reason in self.comment.reasons or ():
             if reason.get("verdict") in ("hold", "reject"):
-                code = REASON_CODES.get(str(reason.get("name")))
+                code = reason_codes.OF_MACHINE.get(str(reason.get("name")))
                 if code:
                     return code
         for report in self.reports:
@@ -93,7 +79,7 @@ class Dossier:
                 return report.reason
         scores = self.comment.scores or {}
         top = max(scores, key=lambda name: scores[name], default="")
-        return REASON_CODES.get(top, "OTHER") if scores.get(top, 0.0) >= 0.5 else "OTHER"
+        return reason_codes.OF_MACHINE.get(top, "OTHER") if scores.get(top, 0.0) >= 0.5 else "OTHER"
 
     @property
     def first_decider(self) -> str:
@@ -181,9 +167,7 @@ def dossier_of(session: Session, comment: Comment, *, person_id: str, now: datet
 
 
 def house_rules_of(site: Site) -> tuple[str, ...]:
-    """The newsroom's own reasons, beside Coral's codes (site option ``house_rules``)."""
-    rules = (site.options or {}).get("house_rules") or ()
-    return tuple(str(rule)[:80] for rule in rules if isinstance(rule, str) and rule.strip())
+    return reason_codes.house_rules_of(site.options)
 
 
 def templates_of(site: Site) -> dict[str, str]:

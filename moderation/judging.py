@@ -67,11 +67,6 @@ class Ready:
     challenger: str | None = None
 
 
-def policy_for(session: Session, comment: Comment) -> Policy:
-    """The policy under which one comment is judged: the site's, its section's, its article's."""
-    return policies.in_force(session, comment.site_id)[0].at(comment.section, comment.article_id)
-
-
 def prepare(session: Session, comments: Sequence[Comment], *, vault: Vault, now: datetime) -> list[Ready]:
     """Read what the judgements need: a few statements for the whole batch."""
     found = {site_id: policies.in_force(session, site_id) for site_id in {c.site_id for c in comments}}
@@ -154,6 +149,27 @@ def subject_of(one: Ready) -> Subject:
         form_seconds=kept.get("form_seconds"),
         form_token_faulty=bool(kept.get("form_token_faulty")),
         removed=tuple(kept.get("removed", ())),
+    )
+
+
+def judge_unscored(session: Session, one: Ready, *, now: datetime) -> Judgement:
+    """The judgement of a comment that no worker could score: lists, rules and history speak without scores.
+
+    What they reject stays rejected; the policy's ``on_error`` says whether people or readers get the rest.
+    """
+    comment, subject = one.comment, subject_of(one)
+    known = history.recall(session, [(comment, one.policy)], {comment.id: {}}, now=now).histories[comment.id]
+    matcher = list_store.matcher_of(session, comment.site_id, now=now)
+    fired = signals.find(subject, {}, matcher, known, one.policy, now, one.language)
+    failed = f"{comment.attempts - 1} tries"  # this one is no try at scoring
+    circumstances = signals.circumstances_of(subject, known, one.policy, now, scoring_failed=failed)
+    verdict = judge({}, one.policy, fired, circumstances)
+    return Judgement(
+        comment=comment,
+        outcome=verdict.outcome,
+        reasons=[reason.as_json() for reason in verdict.reasons],
+        signals=[signal.as_json() for signal in fired],
+        policy_id=one.policy_id,
     )
 
 

@@ -220,7 +220,7 @@ def settle(session: Session, judgements: Sequence[Judgement], *, now: datetime) 
 
 
 def give_up(comment: Comment, *, on_error: str = "hold") -> Judgement:
-    """The judgement of a comment that no worker could score: a person, or by policy readers, get it.
+    """The judgement of a comment that nothing could look at: a person, or by policy readers, get it.
 
     :param on_error: the policy's word, ``hold`` or ``approve``.
     """
@@ -229,7 +229,7 @@ def give_up(comment: Comment, *, on_error: str = "hold") -> Judgement:
         outcome="approve" if on_error == "approve" else "hold",
         reasons=[
             {
-                "kind": "setting",
+                "kind": "error",
                 "name": "could_not_be_scored",
                 "verdict": on_error,
                 "value": comment.attempts,
@@ -346,7 +346,7 @@ def undo(session: Session, comment: Comment, decision: Decision, *, by_id: str, 
             outbox.announce_comment(comment, event_type, reasons=decisions.reasons_of(line))
             outbox.write()
     credit.decide(session, comment, old=was, new=back, by_person=True, now=now, undone=True)
-    labels.forget_decision(session, comment, at=now)
+    labels.from_undo(session, comment, decision, now=now)
     return line
 
 

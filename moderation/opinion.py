@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.reason_codes import OF_MACHINE
 from moderation.tables import Comment
 
 #: How bad each attribute is for a reader; orders the queue, decides nothing.
@@ -69,25 +70,10 @@ def reason_code_of(judgement: Judgement) -> str:
     if judgement.outcome != "reject":
         return ""
     for reason in judgement.reasons:
-        code = REASON_CODES.get(str(reason.get("name")))
+        code = OF_MACHINE.get(str(reason.get("name")))
         if code:
             return code
     return "OTHER"
-
-
-REASON_CODES = {
-    "spam": "SPAM",
-    "toxicity": "OFFENSIVE",
-    "severe_toxicity": "ABUSIVE",
-    "obscene": "OFFENSIVE",
-    "threat": "HARASSMENT_BULLYING",
-    "insult": "ABUSIVE",
-    "identity_attack": "HATE_SPEECH",
-    "blocked_word": "BANNED_WORD",
-    "blocked_domain": "SPAM",
-    "honeypot": "SPAM",
-    "near_duplicate": "SPAM",
-}
 
 
 def still_waiting(session: Session, judgements: Sequence[Judgement]) -> list[Judgement]:

@@ -50,7 +50,7 @@ def by_scores(scores: Scores, policy: Policy, at: Circumstances) -> list[Reason]
     if missing or at.scoring_failed:
         why = at.scoring_failed or "no score for " + ", ".join(missing)
         text = f"The comment could not be scored: {why}"
-        reasons.append(Reason("error", "scoring_failed", policy.on_error, None, None, text))
+        reasons.append(Reason("error", "could_not_be_scored", policy.on_error, None, None, text))
     return reasons
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from moderation.opinion import REASON_CODES, urgency_of
+from moderation.opinion import urgency_of
+from moderation.reason_codes import OF_MACHINE
 from moderation.store import Database
 from moderation.tables import Article, Author, Comment, Decision, new_id
 from moderation.vault import Vault
@@ -184,7 +185,7 @@ def _rows(
             "new_status": status,
             "by_kind": "policy",
             "by_id": "",
-            "reason_code": REASON_CODES.get(top, "") if status == "rejected" else "",
+            "reason_code": OF_MACHINE.get(top, "") if status == "rejected" else "",
             "reasons": [],
             "note": "",
             "model": "seed",

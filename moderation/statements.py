@@ -16,27 +16,10 @@ from sqlalchemy.orm import Session
 
 from moderation.complaints import APPEAL_DAYS
 from moderation.errors import NotFound
+from moderation.reason_codes import ground_of
 from moderation.tables import Comment, Decision, Report, Site
 
 RESTRICTIONS = ("rejected", "held")
-
-#: Coral's reason code -> (words for the author, the database's category)
-REASONS = {
-    "OFFENSIVE": ("offensive language", "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH"),
-    "ABUSIVE": ("abuse of other people", "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH"),
-    "SPAM": ("advertising or spam", "STATEMENT_CATEGORY_SCAMS_AND_FRAUD"),
-    "AD": ("advertising or spam", "STATEMENT_CATEGORY_SCOPE_OF_PLATFORM_SERVICE"),
-    "BANNED_WORD": ("a word that this site does not publish", "STATEMENT_CATEGORY_SCOPE_OF_PLATFORM_SERVICE"),
-    "ILLEGAL_CONTENT": ("content that may be illegal", "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH"),
-    "HARASSMENT_BULLYING": ("threats or harassment", "STATEMENT_CATEGORY_VIOLENCE"),
-    "MISINFORMATION": (
-        "misleading statements",
-        "STATEMENT_CATEGORY_NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS",
-    ),
-    "HATE_SPEECH": ("hatred against a group of people", "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH"),
-    "IRRELEVANT_CONTENT": ("not about the article", "STATEMENT_CATEGORY_SCOPE_OF_PLATFORM_SERVICE"),
-}
-_OTHER = ("the site's rules for comments", "STATEMENT_CATEGORY_SCOPE_OF_PLATFORM_SERVICE")
 
 
 def restriction_of(session: Session, comment: Comment) -> Decision:
@@ -58,7 +41,7 @@ def restriction_of(session: Session, comment: Comment) -> Decision:
 def statement_of(session: Session, comment: Comment, decision: Decision, site: Site) -> dict[str, Any]:
     """The statement for the author, in English, with the facts for a site that words it itself."""
     by_machine = decision.by_kind == "policy"
-    words, _ = REASONS.get(decision.reason_code, _OTHER)
+    words = ground_of(decision.reason_code).words
     notices = list(session.scalars(select(Report).where(Report.comment_id == comment.id)))
     illegal = decision.reason_code == "ILLEGAL_CONTENT"
     restriction = "It was not published" if decision.old_status == "pending" else "It was taken down"
@@ -110,7 +93,8 @@ def statement_of(session: Session, comment: Comment, decision: Decision, site: S
 def database_row(session: Session, comment: Comment, decision: Decision, site: Site) -> dict[str, Any]:
     """The same as a submission to the EU Transparency Database; without a word of the reader."""
     by_machine = decision.by_kind == "policy"
-    words, category = REASONS.get(decision.reason_code, _OTHER)
+    ground = ground_of(decision.reason_code)
+    words = ground.words
     illegal = decision.reason_code == "ILLEGAL_CONTENT"
     notices = list(session.scalars(select(Report.illegal).where(Report.comment_id == comment.id)))
     source = "SOURCE_VOLUNTARY"
@@ -129,7 +113,7 @@ def database_row(session: Session, comment: Comment, decision: Decision, site: S
         if illegal
         else "DECISION_GROUND_INCOMPATIBLE_CONTENT",
         "content_type": ["CONTENT_TYPE_TEXT"],
-        "category": category,
+        "category": ground.category,
         "content_date": f"{comment.submitted_at:%Y-%m-%d}",
         "application_date": f"{decision.created_at:%Y-%m-%d}",
         "decision_facts": f"A reader's comment on {site.name} was kept from readers because of {words}."[

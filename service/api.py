@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request, url_for
 
 from moderation import complaints, jobs, lifecycle
+from moderation.errors import Fault, Invalid
+from moderation.reason_codes import CODES, house_rules_of
 from moderation.store import comment_of, comments_of
 from service import accepting, idempotency, limits, shaping, waiting
 from service.door import database, nudge, settings, utcnow, vault
@@ -237,6 +239,10 @@ def appeal_comment(fields: dict[str, Any], comment_id: str) -> Response:
 @bp.response(201, CommentOut)
 def decide_comment(fields: dict[str, Any], comment_id: str) -> Response:
     """Decide: the site's or its moderator's own word, which outranks the machine's"""
+    code = fields["reason_code"]
+    if code and code not in (*CODES, *house_rules_of(g.site.options)):
+        known = "Is no reason code and no house rule of this site (option `house_rules`)."
+        raise Invalid([Fault("/reason_code", known)])
     with database().writing() as session:
         comment = comment_of(session, g.site.id, comment_id, lock=True)
         lifecycle.decide(
@@ -246,7 +252,7 @@ def decide_comment(fields: dict[str, Any], comment_id: str) -> Response:
             by_kind="site",
             by_id=g.key.id,
             now=utcnow(),
-            reason_code=fields["reason_code"],
+            reason_code=code,
             note=fields["note"],
             expected=fields.get("expected"),
             undo_seconds=0,

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from moderation.reason_codes import CODES
 from moderation.tables import STATUSES
 from service.fields import (
     Email,
@@ -22,19 +23,6 @@ from service.fields import (
 
 BODY_LENGTH = 10_000
 NAME_LENGTH = 100
-#: Why something was rejected or reported: Coral's codes, which moderators know.
-REASON_CODES = (
-    "OFFENSIVE",
-    "ABUSIVE",
-    "HATE_SPEECH",
-    "HARASSMENT_BULLYING",
-    "SPAM",
-    "BANNED_WORD",
-    "OFF_TOPIC",
-    "MISINFORMATION",
-    "ILLEGAL_CONTENT",
-    "OTHER",
-)
 
 
 class In(Schema):
@@ -112,7 +100,7 @@ class ReporterIn(In):
 class ReportIn(In):
     reason = fields.String(
         load_default="OTHER",
-        validate=validate.OneOf(REASON_CODES, error="Is none of {choices}."),
+        validate=validate.OneOf(tuple(CODES), error="Is none of {choices}."),
     )
     text = Words(most=5000, may_be_blank=True, load_default="")
     illegal = Truth(load_default=False, metadata={"description": "A notice under DSA Article 16."})
@@ -127,7 +115,13 @@ class DecisionIn(In):
     action = fields.String(
         required=True, validate=validate.OneOf(("approve", "reject", "hold"), error="Is none of {choices}.")
     )
-    reason_code = Name(most=80, load_default="")
+    reason_code = Words(
+        most=80,
+        one_line=True,
+        may_be_blank=True,
+        load_default="",
+        metadata={"description": f"One of {', '.join(CODES)}, or a house rule of the site."},
+    )
     note = Words(most=2000, may_be_blank=True, load_default="")
     expected = fields.String(
         metadata={"description": "The status you saw: refused when it changed since."},

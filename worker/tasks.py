@@ -142,22 +142,32 @@ def _looked_at(judgement: opinion.Judgement) -> list[str]:
 
 
 def give_up_on_exhausted() -> int:
-    """Give comments whose every try failed to a person."""
+    """Judge comments whose every try failed without scores: by lists and rules, or by a person."""
     database = parts.database()
     with database.writing() as session:
-        now = datetime.now(UTC)
-        comments = store.claim_exhausted(session, now=now)
-        if not comments:
-            return 0
-        judgements = [
-            lifecycle.give_up(comment, on_error=judging.policy_for(session, comment).on_error)
-            for comment in comments
-        ]
-        lifecycle.settle(session, judgements, now=now)
+        comments = store.claim_exhausted(session, now=datetime.now(UTC))
+    if not comments:
+        return 0
+    with database.reading() as session:
+        ready = judging.prepare(session, comments, vault=parts.vault(), now=datetime.now(UTC))
+    judgements = [_unscored(one) for one in ready]
+    with database.writing() as session:
+        lifecycle.settle(session, judgements, now=datetime.now(UTC))
     metrics.GIVEN_UP.inc(len(comments))
     log.warning("comments_given_up", comments=[comment.id for comment in comments])
     nudge(jobs.DELIVER)
     return len(comments)
+
+
+def _unscored(one: Ready) -> opinion.Judgement:
+    """Without scores; and without a look at the text where that already failed, or took the worker along."""
+    if one.comment.attempts <= store.MAX_ATTEMPTS + 1:
+        try:
+            with parts.database().reading() as session:
+                return judging.judge_unscored(session, one, now=datetime.now(UTC))
+        except Exception as error:
+            log.warning("lists_failed", comment=one.comment.id, error=type(error).__name__)
+    return lifecycle.give_up(one.comment, on_error=one.policy.on_error)
 
 
 @app.task(name=jobs.SWEEP)

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from moderation.intake import is_blank
 from moderation.labels import learn
-from moderation.opinion import REASON_CODES
+from moderation.reason_codes import OF_MACHINE
 from moderation.signals import Subject
 from moderation.tables import ForeignCall, Site, SiteKey
 from moderation.verdict import Reason
@@ -102,7 +102,7 @@ def _answer(outcome: str, reasons: list[Reason]) -> dict[str, Any]:
     if outcome == "hold":
         return {"status": "PREMOD", **answer}
     deciding = [reason for reason in reasons if reason.verdict == "reject"]
-    code = next((REASON_CODES[r.name] for r in deciding if r.name in REASON_CODES), "OTHER")
+    code = next((OF_MACHINE[r.name] for r in deciding if r.name in OF_MACHINE), "OTHER")
     rejection: dict[str, Any] = {"code": code}
     if code == "OTHER" and deciding:
         rejection["customReason"] = deciding[0].name

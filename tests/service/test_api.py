@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from moderation import lifecycle
 from moderation.opinion import Judgement
 from moderation.store import comment_of
-from moderation.tables import Comment, Decision, Idempotency
+from moderation.tables import Comment, Decision, Idempotency, Site
 from service.door import utcnow
 from tests.service.conftest import HELLO, make_caller
 
@@ -399,10 +399,26 @@ def test_the_site_decides_only_what_it_saw(site):
     path = f"/v1/comments/{comment_id}/decisions"
 
     stale = site.post(path, {"action": "approve", "expected": "pending"})
-    taken = site.post(path, {"action": "reject", "expected": "held", "reason_code": "OFF_TOPIC"})
+    taken = site.post(path, {"action": "reject", "expected": "held", "reason_code": "IRRELEVANT_CONTENT"})
 
     assert (stale.status_code, stale.json["type"]) == (409, "/docs#overtaken")
     assert (taken.status_code, taken.json["status"]) == (201, "rejected")
+
+
+def test_a_reason_is_a_code_or_a_house_rule_of_the_site(site):
+    with site.database.writing() as session:
+        session.get_one(Site, site.site_id).options = {"house_rules": ["No politics"]}
+    comment_id = site.send().json["id"]
+    judge(site, comment_id, "hold")
+    path = f"/v1/comments/{comment_id}/decisions"
+
+    refused = site.post(path, {"action": "reject", "reason_code": "OFF_TOPIC"})
+    taken = site.post(path, {"action": "reject", "reason_code": "No politics"})
+
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/reason_code")
+    assert taken.status_code == 201
+    decisions = site.get(f"/v1/comments/{comment_id}").json["decisions"]
+    assert decisions[-1]["reason_code"] == "No politics"
 
 
 def test_another_sites_comment_is_not_admitted_to_exist(site, app):

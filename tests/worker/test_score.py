@@ -10,7 +10,7 @@ from sqlalchemy import select
 from moderation import lifecycle, list_store, policies
 from moderation.lists import Entry
 from moderation.store import Database
-from moderation.tables import Comment, Decision, Fingerprint, Site
+from moderation.tables import Author, Comment, Decision, Fingerprint, Site
 from moderation.vault import Vault
 from tests.conftest import make_site
 from worker import parts, tasks
@@ -110,3 +110,76 @@ def test_the_forms_tell_tales_reach_the_verdict(judged):
 
     assert comment.status == "held"
     assert {"honeypot", "form_too_fast"} <= fired(comment)
+
+
+@pytest.fixture
+def exhausted(database: Database, vault: Vault, site: Site):
+    """A comment that three workers could not score, after the sweep has found it."""
+
+    def send_and_give_up(body: str = PRAISE, attempts: int = 3) -> Comment:
+        with database.writing() as session:
+            one = lifecycle.receive(
+                session, site_id=site.id, vault=vault, now=datetime.now(UTC), name="Ann", email="ann0@example.org",
+                body=body,
+            ).id  # fmt: skip
+            session.flush()
+            session.get(Comment, one).attempts = attempts
+        assert tasks.give_up_on_exhausted() == 1
+        with database.reading() as session:
+            return session.get(Comment, one)
+
+    return send_and_give_up
+
+
+def block_harbour(database: Database, site: Site) -> None:
+    with database.writing() as session:
+        list_store.add(session, site.id, [Entry("blocked", "word", "harbour")], now=datetime.now(UTC))
+        list_store.changed(session, site.id)
+
+
+def test_what_cannot_be_scored_goes_to_a_person(exhausted):
+    comment = exhausted()
+
+    assert comment.status == "held"
+    assert "could_not_be_scored" in [reason["name"] for reason in comment.reasons]
+
+
+@pytest.mark.parametrize("on_error", ["hold", "approve"])
+def test_a_blocked_word_rejects_also_what_cannot_be_scored(exhausted, database, site, on_error):
+    block_harbour(database, site)
+    with database.writing() as session:
+        policies.save(session, site.id, {"on_error": on_error}, now=datetime.now(UTC), by="t")
+
+    comment = exhausted()
+
+    assert comment.status == "rejected"
+    assert comment.reasons[0]["text"] == "A blocked word: harbour"
+    with database.reading() as session:
+        decision = session.scalars(select(Decision).where(Decision.comment_id == comment.id)).one()
+        assert decision.reason_code == "BANNED_WORD"
+
+
+def test_a_banned_author_is_rejected_also_when_nothing_can_be_scored(exhausted, judged, database):
+    judged(PRAISE)
+    with database.writing() as session:
+        for author in session.scalars(select(Author)):
+            author.banned_until = datetime(2100, 1, 1, tzinfo=UTC)
+
+    comment = exhausted()
+
+    assert "banned_author" in fired(comment)
+    assert comment.status == "rejected"
+
+
+@pytest.mark.parametrize("attempts", [3, 4])
+def test_a_text_that_breaks_the_lists_too_still_reaches_a_person(exhausted, monkeypatch, attempts):
+    def broken(*_: object, **__: object) -> None:
+        assert attempts == 3, "a look that took the worker along is not tried again"
+        raise RecursionError
+
+    monkeypatch.setattr(tasks.judging, "judge_unscored", broken)
+
+    comment = exhausted(attempts=attempts)
+
+    assert comment.status == "held"
+    assert [reason["name"] for reason in comment.reasons] == ["could_not_be_scored"]
