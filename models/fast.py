@@ -26,7 +26,8 @@ class Fast:
     def __init__(self, table: Array, scale: Array, intercept: Array, structure: Array) -> None:
         if table.shape != (features.BUCKETS, HEADS + 1) or table.dtype != np.uint8:
             raise ValueError("the weight table has another shape or type than this version reads")
-        self.rows = table.view(np.uint64).reshape(-1)
+        # The same pages, without the cost of a memmap that looks at each index.
+        self.rows = np.asarray(table).view(np.uint64).reshape(-1)
         self.scale = scale.astype(np.float64)
         self.intercept = intercept.astype(np.float64)
         self.structure = structure.astype(np.float64)

@@ -28,6 +28,7 @@ _PRAISE = re.compile(
 )
 _HANDLE = re.compile(r"(?<!\w)@\w{4,}")
 _MONEY = re.compile(r"[$€£₽₿]\s?\d|\d\s?[$€£₽₿%]|\busdt?\b|\bbtc\b")
+_MONEY_SIGNS = ("$", "%", "€", "£", "₽", "₿", "usd", "btc")
 _APPS = (
     "whatsapp", "whats app", "telegram", "signal group", "icq", "skype", "wechat", "viber", "inbox me",
     "text me",
@@ -78,7 +79,9 @@ def measured(
         row[13] = 1.0
     if "@" in body:
         row[22] = min(2.0, len(_HANDLE.findall(body)) / 2.0)
-    if digits or "btc" in model_text or "usdt" in model_text:
+    if (digits or "btc" in model_text or "usdt" in model_text) and any(
+        sign in model_text for sign in _MONEY_SIGNS
+    ):
         row[23] = min(2.0, len(_MONEY.findall(model_text)) / 2.0)
     row[24] = any(app in model_text for app in _APPS)
     return row

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -188,13 +188,29 @@ def _ends() -> frozenset[str]:
     return frozenset(end.lower() for end in TLDS if end.isascii() and end.isalpha())
 
 
+_WORD = re.compile(r"\S+")
 _AFTER_DOT = re.compile(r"\.([A-Za-z][A-Za-z0-9]*)(?=([/?#:])?)")
+
+
+def _matches(value: str) -> Iterator[tuple[int, Any]]:
+    """What the finder finds, each with the place where it began to look.
+
+    It reads a text at length, and no link or address spans a blank: in ASCII it is shown single words only.
+    """
+    if not value.isascii():
+        for match in _finder().match(value) or ():
+            yield 0, match
+    elif _may_be_address(value):
+        for word in _WORD.finditer(value):
+            if _may_be_address(word[0]):
+                for match in _finder().match(word[0]) or ():
+                    yield word.start(), match
 
 
 def _may_be_address(value: str) -> bool:
     """Whether the finder could find a link in a text in ASCII that :func:`_link` would let stand.
 
-    The finder reads a text at length; a missing space after a full stop ("the end.Next") is the usual reason.
+    A missing space after a full stop ("the end.Next") is the usual reason to ask.
     """
     if "@" in value or "//" in value:
         return True
@@ -248,10 +264,8 @@ def _links(value: str, is_url: bool = False) -> list[tuple[int, int, dict[str, A
     places = [i for i, char in enumerate(shown) if char != "\u2060"] if len(packed) != len(shown) else None
     if is_url and packed.strip() and "://" not in packed:
         packed, places = "http://" + packed, [0] * 7 + (places or list(range(len(packed))))
-    if packed.isascii() and not _may_be_address(packed):
-        return found
-    for match in _finder().match(packed) or ():
-        begin, end = match.index, match.last_index
+    for offset, match in _matches(packed):
+        begin, end = match.index + offset, match.last_index + offset
         if places is not None:
             begin, end = places[begin], places[end - 1] + 1
         if match.schema == "mailto:":

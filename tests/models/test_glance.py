@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
 from hypothesis import example, given, settings
@@ -31,8 +32,12 @@ def real_looking(draw) -> str:
 
 
 def step_by_step(text: Text) -> reading.Reading:
-    """Read as if the finder had to look at every text."""
-    with mock.patch.object(reading, "_may_be_address", return_value=True):
+    """Read with the finder looking at the whole of every text."""
+
+    def whole(value: str) -> list[tuple[int, Any]]:
+        return [(0, match) for match in reading._finder().match(value) or ()]
+
+    with mock.patch.object(reading, "_matches", whole):
         return reading.read(text)
 
 
