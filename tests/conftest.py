@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,11 +24,36 @@ from moderation.settings import Settings
 from moderation.store import Database, open_database
 from moderation.tables import Base, Endpoint, Site, new_id
 from moderation.vault import Vault, vault_of
+from tests.cut_off import sitecustomize as outside
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 POSTGRES = os.environ.get("BTL_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("BTL_TEST_REDIS", "redis://127.0.0.1:6379")
 CHROMIUM = os.environ.get("BTL_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Cut the tests and every Python process that they start off from the outside world."""
+    if outside.KEPT not in os.environ:  # else another test process of this run has said so
+        handle, path = tempfile.mkstemp(prefix="btl-cut-off-")
+        os.close(handle)
+        os.environ[outside.KEPT] = path
+        config.add_cleanup(lambda: os.environ.pop(outside.KEPT, None))
+    folders = [os.path.dirname(outside.__file__), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
+    outside.cut_off()
+
+
+@pytest.fixture(autouse=True)
+def nobody_outside_is_asked() -> Iterator[None]:
+    """No third-party request, ever: not by the product, nor by a library that it uses."""
+    kept = Path(os.environ[outside.KEPT])
+    before = kept.stat().st_size
+    yield
+    with kept.open(encoding="utf-8") as tries:
+        tries.seek(before)
+        asked = tries.read()
+    assert not asked, f"asked for the outside world:\n{asked}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -222,7 +248,14 @@ def browser(chromium: str) -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                # A page that asks for anything elsewhere gets nothing, and says so in its console.
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+            ],
         )
         yield opened
         opened.close()
