@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS comments (
   reader       TEXT,                   -- random name of the browser that sent it; NULL when it came otherwise
   name         TEXT NOT NULL,
   body         TEXT NOT NULL,
+  new_body     TEXT,                   -- its author's new version while readers still see the old one
   status       TEXT NOT NULL,          -- pending, held, approved, rejected, withdrawn, erased
   was_public   INTEGER NOT NULL DEFAULT 0,
   edited       INTEGER NOT NULL DEFAULT 0,
@@ -49,6 +50,8 @@ def prepare(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(_connect(path)) as db, db:
         db.executescript(_SCHEMA)
+        if "new_body" not in {row["name"] for row in db.execute("PRAGMA table_info(comments)")}:
+            db.execute("ALTER TABLE comments ADD COLUMN new_body TEXT")
         db.execute(
             "INSERT OR IGNORE INTO secrets (name, value) VALUES ('cookies', ?)", (secrets.token_bytes(32),)
         )
@@ -105,6 +108,22 @@ def forget_unsent(db: sqlite3.Connection, external_id: str) -> None:
     """Drop a comment that was not taken, unless a webhook says that it was after all."""
     with db:
         db.execute("DELETE FROM comments WHERE external_id = ? AND sequence = 0", (external_id,))
+
+
+def note_edit(db: sqlite3.Connection, external_id: str, body: str) -> None:
+    """Keep a new version that was taken: readers see the old one, if any, until it has been judged."""
+    with db:
+        db.execute(
+            "UPDATE comments SET new_body = iif(status = 'approved', ?, NULL), "
+            "body = iif(status = 'approved', body, ?), why = NULL, appeal = NULL, answer = NULL, "
+            "status = iif(status = 'approved', status, 'pending') WHERE external_id = ?",
+            (body, body, external_id),
+        )
+
+
+def note_withdrawal(db: sqlite3.Connection, external_id: str) -> None:
+    with db:
+        _drop_text(db, external_id, "withdrawn")
 
 
 def note_appeal(db: sqlite3.Connection, external_id: str) -> None:
@@ -221,7 +240,7 @@ def _apply_to_comment(db: sqlite3.Connection, kind: str, data: dict[str, Any]) -
 
     if kind in ("comment.approved", "comment.edited"):
         db.execute(
-            "UPDATE comments SET status = 'approved', was_public = 1, name = ?, body = ?, "
+            "UPDATE comments SET status = 'approved', was_public = 1, name = ?, body = ?, new_body = NULL, "
             "edited = max(edited, ?), why = NULL, appeal = NULL, answer = NULL WHERE external_id = ?",
             (str(data["name"]), str(data["body"]), int(kind == "comment.edited"), external_id),
         )
@@ -236,7 +255,8 @@ def _apply_to_comment(db: sqlite3.Connection, kind: str, data: dict[str, Any]) -
             _drop_text(db, external_id, status)
         else:
             db.execute(
-                "UPDATE comments SET status = ?, why = ? WHERE external_id = ?",
+                "UPDATE comments SET status = ?, why = ?, body = coalesce(new_body, body), new_body = NULL "
+                "WHERE external_id = ?",
                 (status, _why(data.get("reasons") or []), external_id),
             )
     elif kind == "appeal.decided":
@@ -258,8 +278,8 @@ def _why(reasons: list[dict[str, Any]]) -> str | None:
 
 def _drop_text(db: sqlite3.Connection, external_id: str, status: str) -> None:
     db.execute(
-        "UPDATE comments SET status = ?, name = '', body = '', reader = iif(? = 'erased', NULL, reader), "
-        "why = NULL, appeal = NULL, answer = NULL WHERE external_id = ?",
+        "UPDATE comments SET status = ?, name = '', body = '', new_body = NULL, why = NULL, appeal = NULL, "
+        "answer = NULL, reader = iif(? = 'erased', NULL, reader) WHERE external_id = ?",
         (status, status, external_id),
     )
 

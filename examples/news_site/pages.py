@@ -17,7 +17,7 @@ from .words import MONTHS, WORDS
 
 # No other field has this name, and no reader sees it: who fills it in is a machine.
 HONEYPOT = "homepage"
-FIELDS = ("body", "name", "email", "parent", "form", HONEYPOT)
+FIELDS = ("body", "name", "email", "parent", "form", "shown", HONEYPOT)
 REPORT_REASONS = (
     "OFFENSIVE",
     "HARASSMENT_BULLYING",
@@ -109,6 +109,35 @@ def report(external_id: str):
     return _small_form("report", comment, send, reasons=REPORT_REASONS)
 
 
+@bp.route("/comments/<external_id>/edit", methods=["GET", "POST"])
+def edit(external_id: str):
+    db = comments.database()
+    comment = _own_comment(external_id)
+    body = request.form.get("text", "").strip()
+
+    def send() -> Answer:
+        answer = _below_the_line().edit(comment["btl_id"], body)
+        if answer.outcome == "taken":
+            comments.note_edit(db, external_id, body)
+        return answer
+
+    return _small_form("edit", comment, send, text_required=True)
+
+
+@bp.post("/comments/<external_id>/withdraw")
+def withdraw(external_id: str):
+    db = comments.database()
+    comment = _own_comment(external_id)
+
+    def send() -> Answer:
+        answer = _below_the_line().withdraw(comment["btl_id"])
+        if answer.outcome == "taken":
+            comments.note_withdrawal(db, external_id)
+        return answer
+
+    return _small_form("edit", comment, send, thanks="withdraw")
+
+
 @bp.route("/comments/<external_id>/appeal", methods=["GET", "POST"])
 def appeal(external_id: str):
     db = comments.database()
@@ -174,6 +203,19 @@ def _article(slug: str) -> Article:
     return article_of(slug) or abort(404)
 
 
+def _own_comment(external_id: str) -> Any:
+    """A comment that this browser sent and may still change; for everybody else there is none."""
+    comment = comments.comment_of(comments.database(), external_id)
+    if (
+        comment is None
+        or comment["reader"] != _reader()
+        or comment["btl_id"] is None
+        or comment["status"] in ("withdrawn", "erased")
+    ):
+        abort(404)
+    return comment
+
+
 def _below_the_line() -> BelowTheLine:
     return current_app.extensions["below_the_line"]
 
@@ -214,6 +256,8 @@ def _comment_document(article: Article, typed: dict[str, str], parent: Any) -> d
         "ip": request.remote_addr,
         "user_agent": request.user_agent.string,
     }
+    if typed["shown"]:
+        document["form_token"] = typed["shown"]
     if typed[HONEYPOT]:
         document["honeypot"] = typed[HONEYPOT]
     if parent is not None:
@@ -271,7 +315,11 @@ def _article_page(
     notice: str = "",
     status: int = 200,
 ):
-    typed = typed or {"form": secrets.token_urlsafe(12), "parent": request.args.get("reply_to", "")}
+    typed = typed or {
+        "form": secrets.token_urlsafe(12),
+        "shown": _below_the_line().form_token(),
+        "parent": request.args.get("reply_to", ""),
+    }
     db = comments.database()
     answered = comments.comment_of(db, typed["parent"]) if typed.get("parent") else None
     if answered is not None and (answered["status"] != "approved" or answered["article"] != article.slug):
@@ -288,8 +336,10 @@ def _article_page(
     return render_template("article.html", **values, **_thread_values(article)), status
 
 
-def _small_form(kind: str, comment: Any, send: Any, text_required: bool = False, **values: Any):
-    """A page with one question about one comment: a report, an appeal."""
+def _small_form(
+    kind: str, comment: Any, send: Any, text_required: bool = False, thanks: str = "", **values: Any
+):
+    """A page with one question about one comment: a report, an appeal, a new version."""
     article = _article(comment["article"])
     words = WORDS[article.language]
     fault, status = "", 200
@@ -301,9 +351,10 @@ def _small_form(kind: str, comment: Any, send: Any, text_required: bool = False,
         else:
             answer = send()
             if answer.outcome == "taken":
-                session["thanks"] = f"thanks_{kind}"
+                session["thanks"] = f"thanks_{thanks or kind}"
                 return redirect(url_for("pages.article", slug=article.slug, _anchor="comments"), 303)
-            fault, status = answer.detail or words["failed"], 503
+            fault = " ".join(answer.faults.values()) or answer.detail or words["failed"]
+            status = 422 if answer.faults else 503
     page = render_template(
         f"{kind}.html",
         article=article,

@@ -37,6 +37,7 @@ class StandIn(ThreadingHTTPServer):
 
     :ivar calls: (path, headers, document) in the order they came.
     :ivar answer: status and document of the next answers; None: taken.
+    :ivar token: what a shown form is given; None: that call fails.
     """
 
     daemon_threads = True
@@ -45,6 +46,7 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Calls)
         self.calls: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.answer: tuple[int, dict[str, Any]] | None = None
+        self.token: str | None = None
 
     @property
     def url(self) -> str:
@@ -55,12 +57,23 @@ class _Calls(BaseHTTPRequestHandler):
     server: StandIn
 
     def do_POST(self) -> None:
+        if self.path == "/v1/form-token":
+            self._say(*((201, {"form_token": self.server.token}) if self.server.token else (503, {})))
+            return
         sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
         is_form = "form-urlencoded" in self.headers["Content-Type"]
         document = dict(parse_qsl(sent)) if is_form else json.loads(sent)
         self.server.calls.append((self.path, dict(self.headers), document))
-        status, answer = self.server.answer or (202, {"id": uuid.uuid4().hex, "status": "pending"})
-        body = json.dumps(answer).encode()
+        self._say(*(self.server.answer or (202, {"id": uuid.uuid4().hex, "status": "pending"})))
+
+    do_PUT = do_POST
+
+    def do_DELETE(self) -> None:
+        self.server.calls.append((self.path, dict(self.headers), {}))
+        self._say(*(self.server.answer or (204, {})))
+
+    def _say(self, status: int, answer: dict[str, Any]) -> None:
+        body = b"" if status == 204 else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status < 400 else "application/problem+json")
         self.send_header("Content-Length", str(len(body)))
