@@ -36,7 +36,7 @@ sure: .venv/dev.stamp ## format, lint, types, import rules, security, tests, doc
 	$(BIN)/mypy moderation models service worker
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -ll -c pyproject.toml -r moderation models service worker examples
-	@bash scripts/audit.sh
+	@$(BIN)/python scripts/audit.py
 	$(MAKE) test
 	$(MAKE) docs
 
@@ -49,8 +49,9 @@ evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…; without it o
 evaluate-learning: .venv/dev.stamp ## measure what a site's own decisions teach the model (DATA=…)
 	@$(BIN)/python -m models.evaluate_learning $(if $(DATA),--data $(DATA)) $(if $(JSON),--json) $(ARGS)
 
-bench: .venv/dev.stamp ## measure speed and memory, each beside a reference (DATA=…, JSON=1)
-	@$(BIN)/python -m tests.bench $(if $(DATA),--data $(DATA)) $(if $(JSON),--json) $(ARGS)
+bench: .venv/dev.stamp ## measure speed and memory, each beside a reference (ROW="accept settle", DATA=…, SHORT=1, KEEP=1, JSON=1)
+	@$(BIN)/python -m tests.bench $(foreach row,$(ROW),--row $(row)) $(if $(DATA),--data $(DATA)) $(if $(SHORT),--short) \
+		$(if $(KEEP),--keep) $(if $(JSON),--json) $(ARGS)
 
 chaos: .venv/dev.stamp ## break one part at a time under load and look for loss (JSON=1)
 	@$(BIN)/python -m tests.chaos $(if $(JSON),--json) $(ARGS)

@@ -52,6 +52,8 @@ _DOTTED = re.compile(r"\.[^\W_]{2}")
 _DEFANGED = re.compile(r"\s?(?:\[\.\]|\(\.\)|[\[(]dot[\])])\s?", re.I)
 _BROKEN_SCHEME = re.compile(r"\bh(?:xx|\*\*)p(s?)://", re.I)
 _MAYBE_PHONE = re.compile(r"(?<![\w.,])(?:\+|00)?[(\d](?:[ ().\u00a0/-]?\d){7,15}(?![\w,])")
+#: The look itself costs as much as it spares three texts.
+_FEWEST_TO_GLANCE = 4
 #: Of a phone number; and how much of a text tells its language.
 _FEWEST_DIGITS, _SAMPLE = 9, 600
 _HANGUL, _KANA, _HAN = "Hangul", "Kana", "Han"
@@ -59,6 +61,8 @@ _HANGUL, _KANA, _HAN = "Hangul", "Kana", "Han"
 
 def read_all(texts: Sequence[Text]) -> list[Reading]:
     """As :func:`read` for each; one look at the whole batch tells what can be left out for whom."""
+    if len(texts) < _FEWEST_TO_GLANCE:
+        return [read(text) for text in texts]
     seen = glance.look([text.body for text in texts])
     return [
         read(text) if of is None or of.may_hold_link or not of.is_plain else _read_plain(text, of)
