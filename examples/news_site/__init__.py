@@ -1,7 +1,7 @@
 """A small news site with comments, moderated by Below the Line.
 
 Copy what you need. Three files matter: ``below_the_line.py`` (sending, changing, withdrawing a comment),
-``webhooks.py`` (hearing what became of it) and ``comments.py`` (what the site keeps: never an e-mail address).
+``webhooks.py`` (hearing what became of it), ``comments.py`` (what the site keeps: never an e-mail address).
 
 Settings, all from the environment:
 
