@@ -88,7 +88,10 @@ def network(base: Path) -> Any:
     class Network(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encoder = AutoModel.from_pretrained(base, attn_implementation="eager")
+            # A folder of this machine: nothing is downloaded, so there is no revision to pin.
+            self.encoder = AutoModel.from_pretrained(  # nosec B615
+                base, attn_implementation="eager", local_files_only=True
+            )
             self.drop = torch.nn.Dropout(0.1)
             self.heads = torch.nn.Linear(self.encoder.config.hidden_size, len(ATTRIBUTES))
 
