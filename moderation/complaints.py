@@ -56,8 +56,10 @@ def report(
     session.add(row)
     if not again:
         comment.open_reports += 1
+        # What waits already goes on ageing from when it came; what was published waits from now on.
+        waits_since = comment.received_at if comment.status == "held" else now
         comment.urgency = urgency_of(
-            comment.scores or {}, received_at=now, exposure=1.0 + comment.open_reports
+            comment.scores or {}, received_at=waits_since, exposure=1.0 + comment.open_reports
         )
         credit.report(session, comment)
     session.flush()

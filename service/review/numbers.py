@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Response, current_app, render_template, request
+from flask_babel import format_decimal, format_percent, lazy_gettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 
 from moderation.errors import NotFound
 from moderation.statistics import PERIODS, Numbers, numbers_of
@@ -93,7 +93,7 @@ def numbers() -> str:
                 title=_("Mean scores over time"),
                 step_hours=step,
                 top=1.0,
-                figure=lambda value: f"{value:.1f}",
+                figure=lambda value: str(format_decimal(value, "0.0")),
             ),
         ),
         (
@@ -157,7 +157,7 @@ def _kept() -> dict[tuple[tuple[str, ...], int], Numbers]:
 
 
 def _percent(value: float) -> str:
-    return f"{value:.0%}"
+    return str(format_percent(value))
 
 
 def _plain(cell: Any) -> Any:

@@ -88,7 +88,10 @@ def lines(
                 pen_is_down = False
                 continue
             x, y = _LEFT + (index + 0.5) * width, _TOP + _PLOT_HEIGHT * (1 - min(1.0, value / top))
-            path += f"{'L' if pen_is_down else 'M'}{x:.1f} {y:.1f}" + ("" if pen_is_down else "h0.1")
+            # A point alone is a short dash: a dot of a line's width would not be seen.
+            path += f"{'L' if pen_is_down else 'M'}{x - (0 if pen_is_down else 2):.1f} {y:.1f}" + (
+                "" if pen_is_down else "h4"
+            )
             pen_is_down, last = True, (x, y)
         if last is None:
             continue

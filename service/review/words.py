@@ -145,6 +145,11 @@ def reason_text(reason: Mapping[str, Any]) -> str:
         if reason.get("verdict") == "reject":
             return _("%(attribute)s %(value)s, above this site’s reject line of %(line)s", **words)
         return _("%(attribute)s %(value)s, above this site’s hold line of %(line)s", **words)
+    if kind == "score" and reason.get("verdict") == "approve":
+        if value is None or line is None:
+            return _("Nothing crossed a line.")
+        words = {"attribute": attribute_title(str(name)), "value": figure(value), "line": figure(line)}
+        return _("Nothing crossed a line. Nearest: %(attribute)s %(value)s, hold line %(line)s.", **words)
     if kind == "signal":
         _title, colon, detail = str(reason.get("text", "")).partition(": ")
         return signal_words(str(name)) + (colon + detail if colon else "")

@@ -83,15 +83,17 @@ def test_the_worst_and_most_reported_come_first_and_age_counts(desk):
     mild = desk.add_comment("mild", scores={"toxicity": 0.6}, at=now - timedelta(minutes=2))
     threat = desk.add_comment("threat", scores={"threat": 0.9}, at=now - timedelta(minutes=1))
     old = desk.add_comment("old", scores={"toxicity": 0.6}, at=now - timedelta(hours=30))
+    oldest = desk.add_comment("oldest", scores={"toxicity": 0.6}, at=now - timedelta(hours=31))
     reported = desk.add_comment("reported", scores={"toxicity": 0.6}, at=now)
     with desk.database.writing() as session:
-        row = session.get_one(Comment, reported.id)
         for reader in "abc":
-            complaints.report(session, row, now=now, reporter_hash=reader)
+            complaints.report(session, session.get_one(Comment, reported.id), now=now, reporter_hash=reader)
+        # A report of what waits already does not make it young again.
+        complaints.report(session, session.get_one(Comment, oldest.id), now=now, reporter_hash="a")
 
     page = desk.client_of(desk.add_person()).get("/desk/held?list=1").text
 
-    assert ids_in(page) == [old.id, reported.id, threat.id, mild.id]
+    assert ids_in(page) == [oldest.id, old.id, reported.id, threat.id, mild.id]
 
 
 def test_nobody_gets_what_someone_else_has_open_until_the_lease_ends(desk_on_both):
