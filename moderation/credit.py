@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import case, null, update
+from sqlalchemy import Table, case, null, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from moderation.asked import put_all
 from moderation.reputation import balance_of, points_of, weight_at
 from moderation.tables import Article, Author, Comment
 
@@ -76,32 +77,30 @@ def settle(session: Session, comments: Sequence[Comment], *, now: datetime) -> N
     if authors:
         # In one order everywhere: two workers never lock the same two authors crosswise.
         statement = upsert(session, Author)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["site_id", "identity"],
-                set_={
-                    "name": statement.excluded.name,
-                    "last_seen_at": statement.excluded.last_seen_at,
-                    "approved": Author.approved + statement.excluded.approved,
-                    "rejected": Author.rejected + statement.excluded.rejected,
-                    "reputation": Author.reputation + statement.excluded.reputation,
-                },
-            ),
-            [authors[key] for key in sorted(authors)],
+        counted = statement.on_conflict_do_update(
+            index_elements=["site_id", "identity"],
+            set_={
+                "name": statement.excluded.name,
+                "last_seen_at": statement.excluded.last_seen_at,
+                "approved": Author.approved + statement.excluded.approved,
+                "rejected": Author.rejected + statement.excluded.rejected,
+                "reputation": Author.reputation + statement.excluded.reputation,
+            },
         )
+        rows = [authors[key] for key in sorted(authors)]
+        put_all(session, cast(Table, Author.__table__), rows, counted)
     if articles:
         statement = upsert(session, Article)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["site_id", "external_id"],
-                set_={
-                    "comments": Article.comments + statement.excluded.comments,
-                    "approved": Article.approved + statement.excluded.approved,
-                    "rejected": Article.rejected + statement.excluded.rejected,
-                },
-            ),
-            [dict(articles[key]) for key in sorted(articles)],
+        counted = statement.on_conflict_do_update(
+            index_elements=["site_id", "external_id"],
+            set_={
+                "comments": Article.comments + statement.excluded.comments,
+                "approved": Article.approved + statement.excluded.approved,
+                "rejected": Article.rejected + statement.excluded.rejected,
+            },
         )
+        rows = [articles[key] for key in sorted(articles)]
+        put_all(session, cast(Table, Article.__table__), rows, counted)
 
 
 def decide(

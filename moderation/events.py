@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import Table, exists, select
 from sqlalchemy.orm import Session
 
+from moderation.asked import put_all
 from moderation.store import endpoints_of
 from moderation.tables import Comment, Delivery, Endpoint, Event, new_id
 
@@ -161,9 +162,9 @@ class Outbox:
     def write(self) -> int:
         """Write what was gathered. :return: how many deliveries."""
         if self._events:
-            self.session.execute(insert(Event), self._events)
+            put_all(self.session, cast(Table, Event.__table__), self._events)
         if self._deliveries:
-            self.session.execute(insert(Delivery), self._deliveries)
+            put_all(self.session, cast(Table, Delivery.__table__), self._deliveries)
         count = len(self._deliveries)
         self._events, self._deliveries = [], []
         return count

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, insert, literal_column, select, update
+from sqlalchemy import Connection, Table, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from moderation import credit, decisions, labels, opinion
+from moderation.asked import change_all, put_all
 from moderation.errors import AlreadyReceived, Overtaken, TransitionRefused
 from moderation.events import Outbox, cancel_unsent, event_type_for, told_revision
 from moderation.intake import clean, clean_line
@@ -212,8 +213,8 @@ def settle(session: Session, judgements: Sequence[Judgement], *, now: datetime) 
             )
         )
     if rows:
-        session.execute(update(Comment), rows)
-        session.execute(insert(Decision), lines)
+        change_all(session, cast(Table, Comment.__table__), rows)
+        put_all(session, cast(Table, Decision.__table__), lines)
         credit.settle(session, [j.comment for j in live], now=now)
     outbox.write()
     return [Decision(**line) for line in lines]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from moderation.asked import is_among
 from moderation.reason_codes import OF_MACHINE
 from moderation.tables import Comment
 
@@ -84,7 +85,7 @@ def still_waiting(session: Session, judgements: Sequence[Judgement]) -> list[Jud
         row.id: row
         for row in session.execute(
             select(Comment.id, Comment.revision, Comment.status, Comment.sequence, Comment.published_revision)
-            .where(Comment.id.in_(ids), Comment.judged_at.is_(None))
+            .where(is_among(session, Comment.id, ids), Comment.judged_at.is_(None))
             .order_by(Comment.id)
             .with_for_update()
         )

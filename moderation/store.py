@@ -169,7 +169,7 @@ def _claim(session: Session, tried: Any, limit: int, now: datetime) -> list[Comm
     return list(
         session.scalars(
             update(Comment)
-            .where(Comment.id.in_(ids))
+            .where(is_among(session, Comment.id, ids))
             .values(lease_until=now + timedelta(seconds=LEASE_SECONDS), attempts=Comment.attempts + 1)
             .returning(Comment),
             execution_options={"synchronize_session": False, "populate_existing": True},
