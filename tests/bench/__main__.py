@@ -14,11 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import corpus, cost, desk, growth, lists, scoring, work  # noqa: F401  they fill ROWS
+from tests.bench import corpus, cost, desk, growth, history, lists, scoring, work  # noqa: F401  they fill ROWS
 from tests.bench.rows import ROWS, Bench, Figure, machine
 from tests.processes import ROOT
-
-HISTORY = ROOT / "docs" / "benchmarks.jsonl"
 
 
 @click.command()
@@ -28,7 +26,9 @@ HISTORY = ROOT / "docs" / "benchmarks.jsonl"
 @click.option("--row", "names", multiple=True, type=click.Choice(sorted(ROWS)), help="These rows only.")
 @click.option("--short", is_flag=True, help="Fewer and shorter rounds; fails only below half of a target.")
 @click.option("--json", "as_json", is_flag=True)
-@click.option("--keep", is_flag=True, help="Add the figures to docs/benchmarks.jsonl.")
+@click.option(
+    "--keep", is_flag=True, help="Add the figures to docs/benchmarks.jsonl and draw docs/benchmarks.md anew."
+)
 def main(data: Path | None, names: tuple[str, ...], short: bool, as_json: bool, keep: bool) -> None:
     """Measure every row beside its reference."""
     console = Console(stderr=True, quiet=as_json)
@@ -46,8 +46,7 @@ def main(data: Path | None, names: tuple[str, ...], short: bool, as_json: bool, 
         "figures": [asdict(figure) | {"met": figure.is_met} for figure in figures],
     }  # fmt: skip
     if keep:
-        with HISTORY.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(run) + "\n")
+        history.keep(run)
     if as_json:
         click.echo(json.dumps(run, indent=1))
     else:

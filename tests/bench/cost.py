@@ -1,4 +1,4 @@
-"""Rows of cost: memory of the embedded stack, time to start, bytes stored for a comment."""
+"""Rows of cost: memory of the embedded stack, time to start, processor time and bytes for a comment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from sqlalchemy import text
 
-from tests.bench.rows import Bench, Figure, figure, in_turns, row
-from tests.processes import ROOT, free_port, wait_until
+from tests.bench.load import send
+from tests.bench.rows import Bench, Figure, figure, in_turns, postgres_database, redis_database, row
+from tests.bench.work import all_told, bodies_of
+from tests.processes import ROOT, UNLIMITED, Processes, free_port, processes, wait_until
+from tests.receiver import receiving
 
 IMPORTS = "import flask, flask_smorest, celery.bin.celery, sqlalchemy.orm, sklearn.linear_model, skops.io, numpy, gunicorn.app.wsgiapp, redis, cryptography.fernet"
 
@@ -116,3 +120,62 @@ def memory(bench: Bench) -> list[Figure]:
         Figure("memory, largest process", "MB PSS", largest, reference, largest / reference, 1.6, at_least=False,
                reference_name="bare import of Flask, Celery and scikit-learn"),
     ]  # fmt: skip
+
+
+#: A million comments a month in bursts of fifty times the average, 20 a second, on half a core.
+COMMENTS_A_CORE_SECOND = 40.0
+#: A billion comments are eight terabytes.
+BYTES_OF_A_COMMENT = 8_000
+
+
+@row("cost")
+def a_comment(bench: Bench) -> list[Figure]:
+    """Processor time and bytes of one comment on its whole way: accepted, judged, told by webhook; all processes."""
+    seconds = 4.0 if bench.short else 12.0
+    with (
+        postgres_database() as url,
+        redis_database() as broker,
+        receiving() as receiver,
+        processes(bench.fresh("cost"), url, broker, BTL_WEBHOOK_ALLOWED_HOSTS=receiver.host) as stack,
+    ):
+        stack.prepare(receiver.url, options=UNLIMITED)
+        stack.start("web", "score", "deliver", "beat", WEB_CONCURRENCY="1")
+        stack.wait_ready()
+        bodies, headers = bodies_of(bench), {"authorization": f"Bearer {stack.site_key}"}
+        send(stack.port, "/v1/comments", bodies, seconds=1, headers=headers)
+        wait_until(lambda: all_told(stack), "the warm-up", 120)
+        stored, used = _stored(stack), _core_seconds(stack)
+        # Twice what a large newspaper sees in a burst: what is lost to an overload is not a comment's cost.
+        sent = send(stack.port, "/v1/comments", bodies, seconds=seconds, rate=40, headers=headers)
+        wait_until(lambda: all_told(stack), "all webhooks", 300)
+        took = _core_seconds(stack) - used
+        many = len(sent.latencies)
+        each = (_stored(stack) - stored) / many
+    a_second = many / took
+    return [
+        Figure("cost, comments per core-second", "comments", a_second, COMMENTS_A_CORE_SECOND, a_second / COMMENTS_A_CORE_SECOND,
+               1.0, reference_name="a burst of 20/s on half a core", failures=sent.failures,
+               note=f"{many:,} comments, {took:.1f} core-seconds of web, workers, schedule and PostgreSQL"),
+        Figure("cost, bytes of a comment", "bytes", each, BYTES_OF_A_COMMENT, each / BYTES_OF_A_COMMENT, 1.0, at_least=False,
+               reference_name="bound", note="comment, decision, event, delivery, attempt, fingerprints, search text and all indexes, packed"),
+    ]  # fmt: skip
+
+
+def _core_seconds(stack: Processes) -> float:
+    """Of all our processes and of PostgreSQL's, one for each connection to this database."""
+    with stack.database() as database, database.reading() as session:
+        theirs = session.execute(text("select pid from pg_stat_activity where datname = current_database()"))
+        backends = [psutil.Process(pid) for (pid,) in theirs]
+        ours = [psutil.Process(one.pid) for one in stack.running.values()]
+        children = [child for one in ours for child in one.children(recursive=True)]
+        return float(sum(sum(one.cpu_times()[:2]) for one in [*ours, *children, *backends]))
+
+
+def _stored(stack: Processes) -> int:
+    """Bytes of all tables and indexes without the room that updates leave behind, which the next ones fill."""
+    with (
+        stack.database() as database,
+        database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
+        connection.execute(text("VACUUM FULL"))
+        return int(connection.scalar(text("select pg_database_size(current_database())")) or 0)

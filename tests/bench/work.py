@@ -220,10 +220,10 @@ def whole(bench: Bench) -> list[Figure]:
         stack.wait_ready()
         bodies = bodies_of(bench)
         send(stack.port, "/v1/comments", bodies, seconds=3, rate=20, headers=_authorised(stack))
-        wait_until(lambda: _all_told(stack, receiver), "the warm-up", 60)
+        wait_until(lambda: all_told(stack), "the warm-up", 60)
         receiver.got.clear()
         sent = send(stack.port, "/v1/comments", bodies, seconds=seconds, rate=20, headers=_authorised(stack))
-        wait_until(lambda: _all_told(stack, receiver), "all webhooks", 60)
+        wait_until(lambda: all_told(stack), "all webhooks", 60)
         took = sorted(_latencies(stack, receiver))
         p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
         full = send(stack.port, "/v1/comments", bodies, seconds=seconds / 2, headers=_authorised(stack))
@@ -240,7 +240,8 @@ def whole(bench: Bench) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _all_told(stack: Processes, receiver: object) -> bool:
+def all_told(stack: Processes) -> bool:
+    """Whether nothing waits for the machine and nothing is due to any endpoint."""
     with stack.database() as database, database.reading() as session:
         waiting = session.scalar(select(func.count(Comment.id)).where(Comment.judged_at.is_(None)))
         due = session.scalar(select(func.count(Delivery.id)).where(Delivery.status == "due"))
