@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -60,7 +60,7 @@ def import_archive(
     tally, waiting = Imported(), iter(rows)
     while batch := list(islice(waiting, BATCH)):
         tally.bad.extend(row for row in batch if isinstance(row, BadRow))
-        good = [row for row in batch if isinstance(row, Archived)]
+        good = [_storable(row) for row in batch if isinstance(row, Archived)]
         with database.writing() as session:
             added = _add(session, good, site=site, vault=vault, origin=origin, now=now, labels=labels)
         tally.added += added
@@ -78,7 +78,7 @@ def _add(
     now: datetime,
     labels: bool,
 ) -> int:
-    named = {row.external_id or _name_of(row): row for row in rows}
+    named = {(row.external_id or _name_of(row))[:255]: row for row in rows}
     known = set(
         session.scalars(
             select(Comment.external_id).where(Comment.site_id == site.id, Comment.external_id.in_(named))
@@ -104,13 +104,23 @@ def _add(
     return len(comments)
 
 
+def _storable(row: Archived) -> Archived:
+    """Without what no database can hold: one such character must not end the import of a million comments."""
+    changed: dict[str, Any] = {
+        field.name: value.encode("utf-8", "replace").decode().replace("\x00", "")
+        for field in fields(row)
+        if isinstance(value := getattr(row, field.name), str) and not value.isprintable()
+    }
+    return replace(row, **changed) if changed else row
+
+
 def _comment(row: Archived, name: str, site: Site, vault: Vault, origin: str, now: datetime) -> Comment:
     email_hash = vault.email_hash(row.email) if row.email else ""
     body, _ = clean(row.body)
     return Comment(
         id=new_id(),
         site_id=site.id,
-        external_id=name[:255],
+        external_id=name,
         name=clean_line(row.name)[0][:200],
         body=body,
         email_encrypted=vault.encrypt(row.email),

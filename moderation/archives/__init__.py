@@ -14,7 +14,7 @@ from moderation.archives.archived import Archived, BadRow
 
 Reader = Callable[[Path], Iterator[Archived | BadRow]]
 
-#: format -> its reader; docs/operating.md says where each system's export is found.
+#: format -> its reader; docs/migrating.md says where each system's export is found.
 FORMATS: dict[str, Reader] = {
     "wordpress": wordpress.read,
     "disqus": disqus.read,

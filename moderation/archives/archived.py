@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
 
 import nh3
 
@@ -60,6 +64,30 @@ def text_of_html(markup: str) -> str:
     return html.unescape(kept).strip()
 
 
+#: Characters that no XML may hold and WordPress exports all the same; in UTF-8 they are part of no other.
+_NOT_XML = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r")
+
+
+class _WithoutControls:
+    """A file without the characters that would end the reading of an XML archive in the middle."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+
+    def read(self, size: int = -1) -> bytes:
+        while chunk := self._raw.read(size):
+            if kept := chunk.translate(None, _NOT_XML):
+                return kept
+        return b""
+
+
+@contextmanager
+def xml_of(path: Path) -> Iterator[Any]:
+    """An XML archive as `iterparse` takes it."""
+    with path.open("rb") as raw:
+        yield _WithoutControls(raw)
+
+
 def time_of(value: object) -> datetime:
     """A time as archives write it: ISO 8601 with or without zone (then UTC), or seconds since 1970.
 
@@ -67,6 +95,8 @@ def time_of(value: object) -> datetime:
     """
     if isinstance(value, dict) and "$date" in value:  # MongoDB's extended JSON
         value = value["$date"]
+    if isinstance(value, dict) and "$numberLong" in value:  # and its canonical form
+        value = int(value["$numberLong"])
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
     read = datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import iterparse
 
-from moderation.archives.archived import Archived, BadRow, NotAnArchive, text_of_html, time_of
+from moderation.archives.archived import Archived, BadRow, NotAnArchive, text_of_html, time_of, xml_of
 
 _ID = "{http://disqus.com/disqus-internals}id"
 
@@ -22,24 +22,25 @@ def read(path: Path) -> Iterator[Archived | BadRow]:
     threads: dict[str, tuple[str, str, str]] = {}
     depth, root = 0, ""
     try:
-        for event, element in iterparse(path, events=("start", "end")):
-            name = str(element.tag).rpartition("}")[2]
-            if event == "start":
-                depth += 1
-                root = root or name
-                continue
-            depth -= 1
-            if depth == 1 and name == "thread":
-                number = element.get(_ID) or ""
-                threads[number] = (
-                    _text(element, "id") or number,
-                    _text(element, "link"),
-                    _text(element, "title"),
-                )
-            elif depth == 1 and name == "post":
-                yield _post(element, threads)
-            if depth == 1:
-                element.clear()
+        with xml_of(path) as source:
+            for event, element in iterparse(source, events=("start", "end")):
+                name = str(element.tag).rpartition("}")[2]
+                if event == "start":
+                    depth += 1
+                    root = root or name
+                    continue
+                depth -= 1
+                if depth == 1 and name == "thread":
+                    number = element.get(_ID) or ""
+                    threads[number] = (
+                        _text(element, "id") or number,
+                        _text(element, "link"),
+                        _text(element, "title"),
+                    )
+                elif depth == 1 and name == "post":
+                    yield _post(element, threads)
+                if depth == 1:
+                    element.clear()
     except ParseError as error:
         raise NotAnArchive(f"{path.name} is not well-formed XML: {error}") from error
     if root != "disqus":

@@ -13,6 +13,7 @@ from moderation.archives.archived import Archived, BadRow, NotAnArchive, time_of
 
 _NEEDED = ("body",)
 _MOST_DIGITS = 10_000_000
+_CHUNK = 1 << 16
 
 
 def read_csv(path: Path) -> Iterator[Archived | BadRow]:
@@ -36,24 +37,59 @@ def read_jsonl(path: Path) -> Iterator[Archived | BadRow]:
 
 
 def json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any] | BadRow]]:
-    """Objects of JSON lines (gzipped or not), each with where it stands."""
+    """Objects of JSON lines or of one JSON array (gzipped or not), each with where it stands."""
     with _opened(path) as lines:
         try:
-            for number, line in enumerate(lines, start=1):
-                where, line = f"line {number}", line.strip().rstrip(",")
-                if line in ("", "[", "]"):  # an array with one object a line reads as lines
-                    continue
-                if len(line) > _MOST_DIGITS:
-                    yield where, BadRow(where, "longer than 10 million characters")
-                    continue
-                try:
-                    row = json.loads(line.removeprefix("[").removesuffix("]") if line[0] == "[" else line)
-                except (ValueError, RecursionError):
-                    yield where, BadRow(where, "not JSON")
-                    continue
-                yield where, row if isinstance(row, dict) else BadRow(where, "not a JSON object")
+            start = _first(lines)
+            yield from _of_array(lines) if start == "[{" else _of_lines(lines)
         except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
             raise NotAnArchive(f"{path.name} cannot be read as UTF-8 text: {error}") from error
+
+
+def _first(lines: IO[str]) -> str:
+    """The first two characters that are no space; reading begins anew after it."""
+    found = ""
+    while len(found) < 2 and (chunk := lines.read(1024)):
+        found += "".join(chunk.split())
+    lines.seek(0)
+    return found[:2]
+
+
+def _of_lines(lines: IO[str]) -> Iterator[tuple[str, dict[str, Any] | BadRow]]:
+    for number, line in enumerate(lines, start=1):
+        where, line = f"line {number}", line.strip()
+        if not line:
+            continue
+        if len(line) > _MOST_DIGITS:
+            yield where, BadRow(where, "longer than 10 million characters")
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            yield where, BadRow(where, "not JSON")
+            continue
+        yield where, row if isinstance(row, dict) else BadRow(where, "not a JSON object")
+
+
+def _of_array(text: IO[str]) -> Iterator[tuple[str, dict[str, Any] | BadRow]]:
+    """Objects of one array, on one line or on many, in the memory of a few of them."""
+    decoder, number = json.JSONDecoder(), 0
+    kept = text.read(_CHUNK).lstrip().removeprefix("[")
+    while not (kept := kept.lstrip(" \t\r\n,")).startswith("]"):
+        try:
+            row, end = decoder.raw_decode(kept)
+        except (ValueError, RecursionError):  # not whole yet, or broken
+            more = text.read(
+                max(_CHUNK, len(kept))
+            )  # doubling: a long object is not read anew for every chunk
+            if not more or len(kept) > _MOST_DIGITS:
+                where = f"element {number + 1}"
+                yield where, BadRow(where, "not JSON; nothing after it in the array can be read")
+                return
+            kept += more
+            continue
+        number, kept, where = number + 1, kept[end:], f"element {number + 1}"
+        yield where, row if isinstance(row, dict) else BadRow(where, "not a JSON object")
 
 
 def _comment(where: str, row: dict[str, Any]) -> Archived | BadRow:

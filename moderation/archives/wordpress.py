@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import iterparse
 
-from moderation.archives.archived import Archived, BadRow, NotAnArchive, text_of_html, time_of
+from moderation.archives.archived import Archived, BadRow, NotAnArchive, text_of_html, time_of, xml_of
 
 _STATUS = {
     "1": "approved",
@@ -28,13 +29,14 @@ def read(path: Path) -> Iterator[Archived | BadRow]:
     """
     seen_any = False
     try:
-        for _, element in iterparse(path, events=("end",)):
-            if _local(element) != "item":
-                seen_any = seen_any or _local(element) == "wxr_version"
-                continue
-            seen_any = True
-            yield from _of_item(element)
-            element.clear()  # a post's comments are done with: memory stays that of one post
+        with xml_of(path) as source:
+            for _, element in iterparse(source, events=("end",)):
+                if _local(element) != "item":
+                    seen_any = seen_any or _local(element) == "wxr_version"
+                    continue
+                seen_any = True
+                yield from _of_item(element)
+                element.clear()  # a post's comments are done with: memory stays that of one post
     except ParseError as error:
         raise NotAnArchive(f"{path.name} is not well-formed XML: {error}") from error
     if not seen_any:
@@ -63,7 +65,7 @@ def _of_item(item: Any) -> Iterator[Archived | BadRow]:
         parent, user = fields.get("comment_parent", "").strip(), fields.get("comment_user_id", "").strip()
         yield Archived(
             external_id=f"wp-{number}",
-            name=fields.get("comment_author", "").strip(),
+            name=unescape(fields.get("comment_author", "")).strip(),  # WordPress keeps names as HTML
             body=body,
             status=status,
             is_spam=fields.get("comment_approved", "").strip() == "spam",
@@ -73,7 +75,7 @@ def _of_item(item: Any) -> Iterator[Archived | BadRow]:
             ip=fields.get("comment_author_IP", "").strip(),
             article_id=post.get("post_id", ""),
             article_url=post.get("link", ""),
-            article_title=post.get("title", ""),
+            article_title=unescape(post.get("title", "")),
             parent_id=f"wp-{parent}" if parent not in ("", "0") else "",
             author_id=f"wp-{user}" if user not in ("", "0") else "",
         )

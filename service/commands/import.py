@@ -16,7 +16,7 @@ FORMATS = ("wordpress", "disqus", "coral", "isso", "remark42", "csv", "jsonl")
 
 
 @click.command("import")
-@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("archive", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="Which system wrote it.")
 @click.option("--site", "slug", help="The site's short name; needed when there are several.")
 @click.option("--bad-rows", type=click.Path(dir_okay=False, path_type=Path), help="Write the bad rows here.")
@@ -27,13 +27,16 @@ def command(
 ) -> None:
     """Bring an ARCHIVE of another comment system in; run it again to go on after a stop.
 
-    wordpress: a WXR file (Tools → Export). disqus: the XML export. coral: mongoexport of the comments.
+    wordpress: a WXR file (Tools → Export). disqus: the XML export. coral: mongoexport of the comments, or a
+    folder with comments.json, users.json and stories.json of it.
     isso: comments.db. remark42: a backup. csv, jsonl: what `btl export` writes.
     """
     from moderation.archives import FORMATS as READERS
     from moderation.archives.archived import NotAnArchive
     from moderation.importing import Imported, import_archive
 
+    if archive.is_dir() and form != "coral":
+        raise click.UsageError(f"{archive} is a folder; only an export of Coral may be one.")
     house = opened()
     site = house.site(slug)
     tally = Imported()
@@ -55,9 +58,10 @@ def command(
                 progress.update(task, description=said)
     except NotAnArchive as error:
         raise click.ClickException(f"{error}. {tally.added:,} comments were added before that.") from None
-    if bad_rows:
-        with bad_rows.open("w", encoding="utf-8") as out:
-            out.writelines(json.dumps({"where": bad.where, "why": bad.why}) + "\n" for bad in tally.bad)
+    finally:
+        if bad_rows:
+            with bad_rows.open("w", encoding="utf-8") as out:
+                out.writelines(json.dumps({"where": bad.where, "why": bad.why}) + "\n" for bad in tally.bad)
     if as_json:
         click.echo(json.dumps({"added": tally.added, "known": tally.known, "bad": len(tally.bad)}))
         return
