@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from flask_babel import format_datetime
+from flask_babel import format_datetime, format_decimal
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -47,7 +47,7 @@ def stacked(
                     )
                 )
         floor = [low + count for low, count in zip(floor, counts, strict=True)]
-        ends.append((label, kind, sum(counts)))
+        ends.append((label, kind, format_decimal(sum(counts))))
     # Labels stand beside the bars from the top down, as the layers lie.
     for place, (label, kind, total) in enumerate(reversed(ends)):
         y = _TOP + 12 + place * 30

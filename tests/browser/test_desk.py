@@ -263,6 +263,57 @@ def test_nothing_scrolls_sideways(desk, sign_in, width):
     assert wide == []
 
 
+# Neighbours that lie over each other, and what leaves its frame: what a designer would see first.
+FAULTS = """() => {
+  const found = [], seen = (one) => one.getClientRects().length && getComputedStyle(one).visibility !== "hidden";
+  for (const parent of document.querySelectorAll(
+      ".masthead, .masthead .places, #views ol, .search, .row, .row a, #rows, .acts, article.comment, article.comment header")) {
+    const all = [...parent.children].filter((one) => seen(one) && !one.matches(".away")).map((one) => [one, one.getBoundingClientRect()]);
+    all.forEach(([one, a], at) => all.slice(at + 1).forEach(([other, b]) => {
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left), high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 1 && high > 1) found.push(`${one.className || one.tagName} over ${other.className || other.tagName}`);
+    }));
+  }
+  const frame = document.querySelector(".right").getBoundingClientRect();
+  for (const sheet of document.querySelectorAll(".acts details[open] .sheet")) {
+    const box = sheet.getBoundingClientRect();
+    if (box.left < frame.left || box.right > frame.right || box.top < 0 || box.bottom > innerHeight) found.push("a menu leaves its frame");
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push("the page scrolls sideways");
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_nothing_overlaps_and_no_menu_is_cut_off(desk, sign_in, locale):
+    long = [
+        {"kind": "score", "name": "threat", "verdict": "hold", "value": 0.9, "threshold": 0.3, "text": ""}
+    ]
+    for body in ("W" * 300, "A fine thing. " * 30, "هذا المقال رائع " * 20):
+        desk.add_comment(
+            body, name="N" * 90, reasons=long, scores={"threat": 0.9}, parent={"id": "p", "body": "p" * 300}
+        )
+    page = sign_in(desk.add_person("Root", is_admin=True), locale=locale)
+    found = {}
+
+    for width in (360, 768, 1024, 1180, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(page.url)
+        if width == 360:
+            found[width, "list"] = page.evaluate(FAULTS)
+            page.locator("#rows .row a").first.click()
+            page.wait_for_selector("body.reading")
+        found[width, "page"] = page.evaluate(FAULTS)
+        for menu in ("reasons", "more"):
+            page.click(f"details[data-menu={menu}] summary")
+            found[width, menu] = page.evaluate(FAULTS)
+            page.keyboard.press("Escape")
+        if width >= 760:
+            assert page.locator(".masthead").bounding_box()["height"] < 60, width
+
+    assert {where: what for where, what in found.items() if what} == {}
+
+
 def test_on_a_phone_the_list_and_the_comment_are_two_screens(desk, sign_in):
     comment = desk.add_comment("Only one.")
     page = sign_in(desk.add_person(), viewport={"width": 360, "height": 740})
