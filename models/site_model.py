@@ -14,7 +14,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import ATTRIBUTES, artifact
+from models.site_measures import auc, calibrated, calibration, lines_for, log_loss, noise, sigmoids
 
 LIKELY = "likely_to_reject"
 WORD_BITS = 13
@@ -30,15 +31,13 @@ _WORD = re.compile(r"\w+")
 _SHAPE = ("links", "length", "upper_share", "emails", "phones", "uncertain")
 _DENSE = 2 * len(ATTRIBUTES) + 1 + len(_SHAPE)
 SIZE = _DENSE + (1 << WORD_BITS)
+_BUCKETS = (1 << WORD_BITS) - 1
 #: Words weigh less than the champion at first: a prior in the scale of the features.
 _WORD_SCALE = 0.7
-#: Of the comments that it approves, or rejects, this share may be wrong, by the upper end of its interval.
-#: Where a newsroom rejects little, half of its own share of rejections is the bound: approving everything
-#: would keep any looser one.
-WRONGLY_APPROVED = 0.08
-WRONGLY_REJECTED = 0.05
 #: What is likelier than this to be rejected is looked at, even where the shipped model would publish it.
 HOLD_ABOVE = 0.5
+#: What is recalled of plain cases (models.anchors) weighs this share of the decisions, or so many decisions.
+ANCHOR_SHARE, ANCHOR_WEIGHT = 0.1, 50.0
 FEWEST = 200
 FEWEST_OF_A_KIND = 20
 
@@ -57,6 +56,8 @@ class Example:
     :param fast: the champion's fast logits; ``deep``: the deep ones, None where it was not asked.
     :param value: 1.0 rejected, 0.0 approved.
     :param weight: above 0; an origin's trust times its age.
+    :param by_people: said by somebody whom the site trusts. Only such examples measure: what a caller sends
+        may teach, but draws no line and passes no gate.
     """
 
     body: str
@@ -65,6 +66,7 @@ class Example:
     facts: Mapping[str, Any]
     value: float
     weight: float = 1.0
+    by_people: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class SiteModel:
 
     :param weights: float32 of length ``SIZE``.
     :param metrics: what was measured on decisions that it was not trained on.
+    :param unseen: after training, what it said of each measuring decision before it had seen it; not kept.
     """
 
     version: str
@@ -99,14 +102,26 @@ class SiteModel:
     approve_below: float | None = None
     reject_above: float | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    unseen: list[float] = field(default_factory=list)
+
+    def beside(self, base: str) -> SiteModel:
+        """The model as it may decide beside a shipped one.
+
+        Beside another than it was trained with, its lines would lie elsewhere: then it may only have people
+        look at more, until it was trained again.
+        """
+        return self if base == self.base else replace(self, approve_below=None, reject_above=None)
 
     def likely(
         self, body: str, fast: Mapping[str, float], deep: Mapping[str, float] | None, facts: Mapping[str, Any]
     ) -> Learned:
         """:return: the probability and the lines that were drawn when it was trained."""
         logit = self.intercept
-        for place, value in _features(body, fast, deep, facts):
+        for place, value in _said_and_shape(body, fast, deep, facts):
             logit += float(self.weights[place]) * value
+        words = _words(body)
+        if words:
+            logit += float(self.weights[_DENSE:][words].sum()) * _WORD_SCALE / math.sqrt(len(words))
         return Learned(_sigmoid(logit), self.approve_below, self.reject_above, self.version)
 
     def save(self, folder: Path) -> Path:
@@ -137,7 +152,8 @@ class SiteModel:
         """:raises artifact.ArtifactRefused: a file is missing, half-written, foreign or was changed."""
         manifest = artifact.verified(folder)
         numbers = artifact.numbers(folder)
-        weights = np.load(folder / "weights.npy", mmap_mode="r", allow_pickle=False)
+        # a plain view of the mapped file: the class for mapped arrays is slow to read single places from
+        weights = np.asarray(np.load(folder / "weights.npy", mmap_mode="r", allow_pickle=False))
         if (
             manifest.get("kind") != "site"
             or weights.shape != (SIZE,)
@@ -155,23 +171,42 @@ class SiteModel:
         )
 
 
-def train(examples: Sequence[Example], *, version: str, base: str, seed: int = 7) -> SiteModel:
+def train(
+    examples: Sequence[Example],
+    *,
+    version: str,
+    base: str,
+    anchors: Sequence[Example] = (),
+    seed: int = 7,
+) -> SiteModel:
     """Learn from a newsroom's decisions, oldest first.
 
-    The newest fifth is never trained on: the figures and the lines come from it and from
-    cross-validation on the rest.
+    The newest fifth of what people said is measured before it is trained on: the figures, the lines and the
+    calibration come from it and from cross-validation on the rest.
 
+    :param anchors: plain cases that it must not unlearn; they measure nothing.
     :raises TooFew: fewer than 200 decisions, or fewer than 20 of a kind.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
 
+    from models.measures import calibration_error
+
     _check(examples)
-    values = np.array([example.value >= 0.5 for example in examples], dtype=int)
-    weights = np.array([example.weight for example in examples])
-    features = matrix(examples)
-    cut = int(len(examples) * 0.8)
-    if min(values[:cut].sum(), cut - values[:cut].sum()) < 5:
+    all_taught = [*examples, *anchors]
+    values = np.array([example.value >= 0.5 for example in all_taught], dtype=int)
+    weights = np.array([example.weight for example in all_taught])
+    if anchors:
+        total = float(weights[: len(examples)].sum())
+        weights[len(examples) :] *= max(ANCHOR_SHARE * total, min(ANCHOR_WEIGHT, total)) / float(
+            weights[len(examples) :].sum()
+        )
+    features = matrix(all_taught)
+    judging = judges_of(examples)
+    taught_only = np.setdiff1d(np.arange(len(all_taught)), judging)
+    cut = len(judging) - newest_of(judging)
+    older, newest = judging[:cut], judging[cut:]
+    if min(values[older].sum(), cut - values[older].sum()) < 5:
         raise TooFew("The older decisions are nearly all of one kind; more of both are needed.")
 
     def fitted(strength: float, rows: Any) -> Any:
@@ -179,41 +214,66 @@ def train(examples: Sequence[Example], *, version: str, base: str, seed: int = 7
             features[rows], values[rows], weights[rows]
         )
 
-    folds = list(StratifiedKFold(4, shuffle=True, random_state=seed).split(np.arange(cut), values[:cut]))
+    def said(model: Any, rows: Any) -> NDArray[Any]:
+        return np.asarray(model.decision_function(features[rows]))
+
+    folds = list(StratifiedKFold(4, shuffle=True, random_state=seed).split(older, values[older]))
     best, found = math.inf, np.zeros(cut)
     chosen = 0.1
     for strength in (0.02, 0.1, 0.5, 2.0):
         guesses = np.zeros(cut)
         for rows, rest in folds:
-            guesses[rest] = fitted(strength, rows).predict_proba(features[rest])[:, 1]
-        loss = _log_loss(values[:cut], guesses, weights[:cut])
+            model = fitted(strength, np.concatenate([older[rows], taught_only]))
+            guesses[rest] = said(model, older[rest])
+        loss = log_loss(values[older], sigmoids(guesses), weights[older])
         if loss < best:
             best, found, chosen = loss, guesses, strength
-    held_out = fitted(chosen, np.arange(cut)).predict_proba(features[cut:])[:, 1]
-    seen = np.concatenate([found, held_out])
-    approve_below, reject_above = lines_for(values, seen)
-    final = fitted(chosen, np.arange(len(examples)))
+    unseen = said(fitted(chosen, np.concatenate([older, taught_only])), newest)
+    # Measured as it would have been: calibrated on the older decisions alone.
+    held_out = calibrated(unseen, calibration(found, values[older], weights[older]))
+    seen = np.concatenate([found, unseen])
+    scale, shift = calibration(seen, values[judging], weights[judging])
+    likely = calibrated(seen, (scale, shift))
+    approve_below, reject_above = lines_for(values[judging], likely)
+    final = fitted(chosen, np.arange(len(all_taught)))
     return SiteModel(
         version=version,
         base=base,
-        weights=final.coef_[0].astype(np.float32),
-        intercept=float(final.intercept_[0]),
+        # the calibration is part of the weights: one sum less at work
+        weights=(scale * final.coef_[0]).astype(np.float32),
+        intercept=float(scale * final.intercept_[0] + shift),
         approve_below=approve_below,
         reject_above=reject_above,
         metrics={
             "decisions": len(examples),
-            "rejected": int(values.sum()),
+            "by_people": sum(example.by_people for example in examples),
+            "rejected": int(values[: len(examples)].sum()),
             "strength": chosen,
             "held_out": {
-                "decisions": len(examples) - cut,
-                "auc": auc(values[cut:], held_out),
-                "log_loss": _log_loss(values[cut:], held_out, weights[cut:]),
+                "decisions": len(newest),
+                "auc": auc(values[newest], held_out),
+                "log_loss": log_loss(values[newest], held_out, weights[newest]),
+                "calibration_error": calibration_error(values[newest], held_out, bins=10),
                 "likely": [round(float(value), 5) for value in held_out],
-                "rejected": values[cut:].tolist(),
+                "rejected": values[newest].tolist(),
             },
-            "label_noise": noise(values, seen),
+            "label_noise": noise(values[judging], likely),
         },
+        unseen=[float(value) for value in likely],
     )
+
+
+def judges_of(examples: Sequence[Example]) -> NDArray[Any]:
+    """Places of the examples that measure a model: people's, or everybody's where people said too little."""
+    people = [place for place, example in enumerate(examples) if example.by_people]
+    rejected = sum(examples[place].value >= 0.5 for place in people)
+    enough = len(people) >= FEWEST and min(rejected, len(people) - rejected) >= FEWEST_OF_A_KIND
+    return np.array(people if enough else range(len(examples)))
+
+
+def newest_of(judging: Sequence[Any] | NDArray[Any]) -> int:
+    """How many of the newest measuring examples are kept from training."""
+    return len(judging) - int(len(judging) * 0.8)
 
 
 def matrix(examples: Sequence[Example]) -> Any:
@@ -231,79 +291,6 @@ def matrix(examples: Sequence[Example]) -> Any:
     return csr_matrix((numbers, columns, ends), shape=(len(examples), SIZE))
 
 
-def lines_for(values: NDArray[Any], likely: NDArray[Any]) -> tuple[float | None, float | None]:
-    """Where the newsroom's own record lets the machine decide what the champion would hold.
-
-    The widest range at each end in which decisions went the other way at most so often, by the
-    upper end of an 80 % Wilson interval (E. B. Wilson, JASA 22 (1927) 209-212).
-
-    :return: (approve below, reject from), None where no such range exists.
-    """
-    allowed = min(WRONGLY_APPROVED, float(np.mean(values)) / 2)
-    order = np.argsort(likely)
-    wrong_below = np.cumsum(values[order])
-    wrong_above = np.cumsum(1 - values[order][::-1])
-    counts = range(1, len(values) + 1)
-    approve = [n for n, wrong in zip(counts, wrong_below, strict=True) if _upper(wrong, n) <= allowed]
-    reject = [n for n, wrong in zip(counts, wrong_above, strict=True) if _upper(wrong, n) <= WRONGLY_REJECTED]
-    sorted_likely = likely[order]
-    below = float(sorted_likely[approve[-1] - 1]) if approve else None
-    above = float(sorted_likely[len(values) - reject[-1]]) if reject else None
-    if below is not None and above is not None and below >= above:
-        below, above = above, below  # nearly no doubt anywhere: the two ranges overlap
-    return below, above
-
-
-def auc(values: Any, likely: Any) -> float | None:
-    """Area under the ROC curve; None with one kind only."""
-    values, likely = np.asarray(values), np.asarray(likely)
-    positive = int(values.sum())
-    if positive in (0, len(values)):
-        return None
-    order = likely.argsort()
-    ranks = np.empty(len(likely))
-    sorted_likely = likely[order]
-    _, first, counts = np.unique(sorted_likely, return_index=True, return_counts=True)
-    ranks[order] = np.repeat(first + (counts + 1) / 2, counts)
-    return float(
-        (ranks[values == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(values) - positive))
-    )
-
-
-def gain_interval(
-    values: Sequence[int], ours: Sequence[float], theirs: Sequence[float], *, rounds: int = 400, seed: int = 7
-) -> tuple[float, float, float]:
-    """How much better one ranking of the same decisions is than another: AUC difference, 95 % bootstrap.
-
-    :return: (difference, low, high).
-    """
-    draw = np.random.default_rng(seed)
-    y, a, b = np.asarray(values), np.asarray(ours), np.asarray(theirs)
-    differences = []
-    for _ in range(rounds):
-        rows = draw.integers(0, len(y), len(y))
-        first, second = auc(y[rows], a[rows]), auc(y[rows], b[rows])
-        if first is not None and second is not None:
-            differences.append(first - second)
-    whole = (auc(y, a) or 0.5) - (auc(y, b) or 0.5)
-    if not differences:
-        return whole, -1.0, 1.0
-    low, high = np.quantile(differences, [0.025, 0.975])
-    return whole, float(low), float(high)
-
-
-def noise(values: NDArray[Any], likely: NDArray[Any]) -> float:
-    """Estimated share of wrong labels: confidently contradicted by a model that has not seen them.
-
-    Source: Northcutt, Jiang, Chuang, J. Artif. Intell. Res. 70 (2021) 1373-1411 (confident learning).
-    """
-    rejected, approved = likely[values == 1], likely[values == 0]
-    if not len(rejected) or not len(approved):
-        return 0.0
-    wrong = (rejected < np.mean(approved)).sum() + (approved > np.mean(rejected)).sum()
-    return round(float(wrong / len(values)), 4)
-
-
 def baseline(fast: Mapping[str, float], deep: Mapping[str, float] | None) -> float:
     """What the champion alone says about rejection: its highest logit over all attributes."""
     said = deep or fast
@@ -311,6 +298,14 @@ def baseline(fast: Mapping[str, float], deep: Mapping[str, float] | None) -> flo
 
 
 def _features(
+    body: str, fast: Mapping[str, float], deep: Mapping[str, float] | None, facts: Mapping[str, Any]
+) -> list[tuple[int, float]]:
+    words = _words(body)
+    share = _WORD_SCALE / math.sqrt(len(words)) if words else 0.0
+    return _said_and_shape(body, fast, deep, facts) + [(_DENSE + place, share) for place in sorted(words)]
+
+
+def _said_and_shape(
     body: str, fast: Mapping[str, float], deep: Mapping[str, float] | None, facts: Mapping[str, Any]
 ) -> list[tuple[int, float]]:
     row = [(at, _squeezed(fast.get(name, 0.0))) for at, name in enumerate(ATTRIBUTES)]
@@ -326,18 +321,18 @@ def _features(
         math.log1p(int(facts.get("phones") or 0)),
         0.0 if facts.get("language_certain", True) else 1.0,
     )
-    row += [(start + at, value) for at, value in enumerate(shape) if value]
-    words = set(_words(body))
-    share = _WORD_SCALE / math.sqrt(len(words)) if words else 0.0
-    return row + [(_DENSE + place, share) for place in sorted(words)]
+    return row + [(start + at, value) for at, value in enumerate(shape) if value]
 
 
 def _words(body: str) -> list[int]:
-    """Buckets of the words and pairs of words of a text, at most the first 2,000."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", body[:20_000]).casefold())[:2_000]
-    pairs = [f"{first} {second}" for first, second in itertools.pairwise(words)]
-    mask = (1 << WORD_BITS) - 1
-    return [zlib.crc32(word.encode("utf-8", "replace")) & mask for word in (*words, *pairs)]
+    """Buckets of the words and pairs of words of a text, of at most its first 2,000 words."""
+    kept = body[:20_000]
+    if not kept.isascii():
+        kept = unicodedata.normalize("NFKC", kept).encode("utf-8", "replace").decode()
+    named = [zlib.crc32(word.encode()) for word in _WORD.findall(kept.casefold())[:2_000]]
+    found = {one & _BUCKETS for one in named}
+    found.update([(one * 31 ^ other) & _BUCKETS for one, other in itertools.pairwise(named)])
+    return list(found)
 
 
 def _squeezed(logit: float) -> float:
@@ -346,20 +341,6 @@ def _squeezed(logit: float) -> float:
 
 def _sigmoid(logit: float) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
-
-
-def _upper(wrong: float, count: float, z: float = 1.2816) -> float:
-    share = wrong / count
-    middle = share + z * z / (2 * count)
-    return float(
-        (middle + z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)))
-        / (1 + z * z / count)
-    )
-
-
-def _log_loss(values: Any, likely: Any, weights: Any) -> float:
-    kept = np.clip(likely, 1e-6, 1 - 1e-6)
-    return float(np.average(-(values * np.log(kept) + (1 - values) * np.log(1 - kept)), weights=weights))
 
 
 def _check(examples: Sequence[Example]) -> None:

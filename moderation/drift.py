@@ -18,6 +18,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from moderation.calibration import Calibration, calibration_between
 from moderation.policy_schema import ATTRIBUTES
 from moderation.share import Share
 from moderation.tables import Comment, Decision, Site
@@ -62,12 +63,16 @@ class Drift:
     :param overturned: (begin of a week, share of the machine's decisions that people reversed), oldest first;
         the last week ends now.
     :param overturned_before: the same over the four weeks before the last.
+    :param calibration: how far the scores lay from what people decided this week; ``calibration_before``: in
+        the four weeks before.
     :param is_other_model: another model judges than did before: scores differ without any drift.
     """
 
     spreads: tuple[Spread, ...]
     overturned: tuple[tuple[datetime, Share], ...]
     overturned_before: Share
+    calibration: Calibration
+    calibration_before: Calibration
     is_other_model: bool
     comments: int
     comments_before: int
@@ -78,6 +83,11 @@ class Drift:
         if self.is_other_model:
             return ()
         return tuple(one for one in self.spreads if one.index is not None and one.index >= SHIFTED)
+
+    @property
+    def is_miscalibrated(self) -> bool:
+        """Whether the scores mean something else than in the weeks before."""
+        return self.calibration.is_off(self.calibration_before)
 
     @property
     def is_overturned_more(self) -> bool:
@@ -147,6 +157,8 @@ def drift_of(session: Session, site_id: str, *, now: datetime) -> Drift:
     return Drift(
         spreads=tuple(spreads),
         overturned=tuple(weeks),
+        calibration=calibration_between(session, site_id, week, now),
+        calibration_before=calibration_between(session, site_id, week - WEEKS_BEFORE * WEEK, week),
         overturned_before=Share.of(sum(s.count for s in before), sum(s.of_all for s in before)),
         is_other_model=bool(models and models_before) and models != models_before,
         comments=len(here),
@@ -276,7 +288,8 @@ def due(session: Session, *, now: datetime, limit: int = 5) -> list[str]:
 
 
 def kept_of(site: Site) -> dict[str, Any]:
-    """What the last look found: ``at``, ``index`` by attribute, ``overturned``; empty before the first."""
+    """What the last look found: ``at``, ``index`` by attribute, ``overturned``, ``calibration`` and
+    ``calibration_before``; empty before the first."""
     return dict(site.options.get("drift") or {})
 
 
@@ -295,7 +308,9 @@ def keep(session: Session, site_id: str, found: Drift, *, now: datetime) -> list
         "drift": {
             "at": now.isoformat(),
             "index": {one.attribute: round(one.index, 4) for one in found.spreads if one.index is not None},
-            "overturned": None if week.value is None else round(week.value, 4),
+            "overturned": _rounded(week.value),
+            "calibration": _rounded(found.calibration.error),
+            "calibration_before": _rounded(found.calibration_before.error),
         },
     }
     alarms = []
@@ -309,6 +324,15 @@ def keep(session: Session, site_id: str, found: Drift, *, now: datetime) -> list
                 "See Learning at the desk.",
             )
         )
+    if found.is_miscalibrated:
+        alarms.append(
+            (
+                "drift_calibration",
+                f"{site.name}: scores lie {found.calibration.error or 0:.2f} from what people decided this "
+                f"week, {found.calibration_before.error or 0:.2f} in the four before. Train anew, or look at "
+                "the lines. See Learning at the desk.",
+            )
+        )
     if found.is_overturned_more:
         before = found.overturned_before.value or 0.0
         alarms.append(
@@ -319,3 +343,7 @@ def keep(session: Session, site_id: str, found: Drift, *, now: datetime) -> list
             )
         )
     return alarms
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -85,7 +85,9 @@ def learn(
     if any(one.value == value and one.origin == origin and one.revision == revision for one in earlier):
         return None
     for one in earlier:
-        one.superseded_at = now
+        # a caller does not switch off what a person at the desk said
+        if key_id is None or one.key_id is not None:
+            one.superseded_at = now
     label = Label(
         site_id=site.id,
         comment_id=comment_id,
@@ -113,10 +115,36 @@ def from_decision(session: Session, comment: Comment, decision: Decision) -> Non
 
     Earlier words on the comment from here are switched off: the last one counts.
     """
-    if decision.by_kind not in ("moderator", "site") or decision.new_status not in ("approved", "rejected"):
+    if not _is_lesson(decision):
         return
     forget_decision(session, comment, at=decision.created_at)
     origin = "appeal" if decision.reason_code == "APPEAL" else _ORIGINS[decision.by_kind]
+    _keep(session, comment, decision, origin, decision.created_at)
+
+
+def from_undo(session: Session, comment: Comment, undone: Decision, *, now: datetime) -> None:
+    """What was taken back teaches nothing; where a person had decided before, their word stands again."""
+    forget_decision(session, comment, at=now)
+    before = session.scalar(
+        select(Decision)
+        .where(
+            Decision.comment_id == comment.id,
+            Decision.id < undone.id,
+            Decision.revision == comment.revision,
+            Decision.new_status != Decision.old_status,
+        )
+        .order_by(Decision.id.desc())
+        .limit(1)
+    )
+    if before is not None and _is_lesson(before) and before.new_status == comment.status:
+        _keep(session, comment, before, "undo", now)
+
+
+def _is_lesson(decision: Decision) -> bool:
+    return decision.by_kind in ("moderator", "site") and decision.new_status in ("approved", "rejected")
+
+
+def _keep(session: Session, comment: Comment, decision: Decision, origin: str, at: datetime) -> None:
     rejected = decision.new_status == "rejected"
     subjects = {"likely_to_reject": float(rejected)}
     if rejected and decision.reason_code in _SUBJECT_OF:
@@ -133,7 +161,7 @@ def from_decision(session: Session, comment: Comment, decision: Decision) -> Non
                 origin=origin,
                 weight=WEIGHTS[origin],
                 moderator_id=decision.by_id if decision.by_kind == "moderator" else None,
-                created_at=decision.created_at,
+                created_at=at,
             )
         )
 
@@ -144,7 +172,7 @@ def forget_decision(session: Session, comment: Comment, *, at: datetime) -> None
         update(Label)
         .where(
             Label.comment_id == comment.id,
-            Label.origin.in_(("desk", "appeal", "site")),
+            Label.origin.in_(("desk", "appeal", "undo", "site")),
             Label.superseded_at.is_(None),
         )
         .values(superseded_at=at)

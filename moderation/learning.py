@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -17,14 +17,16 @@ from sqlalchemy.orm import Session
 from moderation.errors import NotFound, TransitionRefused
 from moderation.tables import Comment, Label, ModelVersion, Site
 
-#: Labels of people at the desk; everything else is bounded by them.
-OF_PEOPLE = ("desk", "appeal", "undo")
-#: All labels of other origins together weigh at most this share of the people's…
+#: Labels of people at the desk, and of archives that the operator imported; callers are bounded by them.
+OF_PEOPLE = ("desk", "appeal", "undo", "import")
+#: All labels of callers together weigh at most this share of the people's…
 OTHERS_SHARE = 0.5
 #: …and those of one key at most this.
 KEY_SHARE = 0.2
 #: A decision's weight halves in this time: editors' taste and spammers' texts change.
 HALF_LIFE_DAYS = 180.0
+#: A model that decides no more can be gone back to for so long; then its files go.
+KEPT_DAYS = 90
 #: The newest this many are learned from.
 MOST = 20_000
 
@@ -34,6 +36,8 @@ class Lesson:
     """One text with what people said of it.
 
     :param rejected: whether it should be rejected.
+    :param by_people: said by ``OF_PEOPLE``, not by a caller.
+    :param model: what judged it, so that logits of another model are told; None for a text never judged here.
     :param weight: trust in who said so, times its age; above 0.
     :param scores, logits, facts: as judged; None for a text that was never stored here.
     """
@@ -43,16 +47,42 @@ class Lesson:
     name: str
     url: str
     rejected: bool
+    by_people: bool
     weight: float
     said_at: datetime
     logits: Mapping[str, Any] | None
     facts: Mapping[str, Any] | None
+    model: str | None = None
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was said of one text: by people, or by callers where no person spoke."""
+
+    label: Label
+    comment: Comment | None
+    rejected: bool
+    weight: float
+
+    def hear(self, label: Label) -> None:
+        """Take an earlier label on the same text into account."""
+        if is_of_people(label.origin) and not is_of_people(self.label.origin):
+            self.label, self.rejected, self.weight = label, label.value >= 0.5, label.weight
+        elif is_of_people(label.origin) == is_of_people(self.label.origin):
+            self.rejected = self.rejected or label.value >= 0.5
+            self.weight = max(self.weight, label.weight)
+
+
+def is_of_people(origin: str) -> bool:
+    """Whether a label of this origin is a moderator's word; a caller's never stands against it."""
+    return origin in OF_PEOPLE
 
 
 def lessons_of(session: Session, site_id: str, *, now: datetime, most: int = MOST) -> list[Lesson]:
     """A site's examples, oldest first: one for each text, the newest word on it counts.
 
-    A text is to be rejected when any label on it, of whatever attribute, says so.
+    A text is to be rejected when any label on it, of whatever attribute, says so. Where a person has spoken,
+    also on the same words elsewhere, what callers said of them is not heard.
     """
     rows: Iterable[Any] = session.execute(
         select(Label, Comment)
@@ -61,23 +91,25 @@ def lessons_of(session: Session, site_id: str, *, now: datetime, most: int = MOS
         .order_by(Label.created_at.desc(), Label.id.desc())
         .limit(most * 2)
     )
-    found: dict[str, tuple[Label, Comment | None, bool, float]] = {}
+    found: dict[str, _Said] = {}
     for label, comment in rows:
         if comment is not None and (comment.status == "erased" or comment.revision != (label.revision or 1)):
             continue  # what it was said about is not there any more
         if comment is None and not label.text:
             continue
         named = label.comment_id or label.text_hash or label.id
-        earlier = found.get(named)
-        says = label.value >= 0.5
-        if earlier is None:
-            if len(found) < most:
-                found[named] = (label, comment, says, label.weight)
-        else:
-            found[named] = (earlier[0], comment, earlier[2] or says, max(earlier[3], label.weight))
-    bounded = _bounded([(label, weight) for label, _, _, weight in found.values()])
+        if named in found:
+            found[named].hear(label)
+        elif len(found) < most:
+            found[named] = _Said(label, comment, label.value >= 0.5, label.weight)
+    by_people = {_body_of(one) for one in found.values() if is_of_people(one.label.origin)}
+    heard = [
+        one for one in found.values() if is_of_people(one.label.origin) or _body_of(one) not in by_people
+    ]
+    bounded = _bounded([(one.label, one.weight) for one in heard])
     lessons = []
-    for label, comment, rejected, _ in found.values():
+    for one in heard:
+        label, comment = one.label, one.comment
         age = max(0.0, (now - label.created_at).total_seconds() / 86400)
         weight = bounded[label.id] * 0.5 ** (age / HALF_LIFE_DAYS)
         if weight <= 0:
@@ -85,29 +117,35 @@ def lessons_of(session: Session, site_id: str, *, now: datetime, most: int = MOS
         lessons.append(
             Lesson(
                 comment_id=comment.id if comment else None,
-                body=comment.body if comment else label.text or "",
+                body=_body_of(one),
                 name=comment.name if comment else label.name,
                 url=comment.author_url if comment else label.url,
-                rejected=rejected,
+                rejected=one.rejected,
+                by_people=is_of_people(label.origin),
                 weight=weight,
                 said_at=label.created_at,
                 logits=comment.logits if comment else None,
                 facts=comment.facts if comment else None,
+                model=comment.model if comment else None,
             )
         )
     return sorted(lessons, key=lambda lesson: lesson.said_at)
 
 
+def _body_of(one: _Said) -> str:
+    return one.comment.body if one.comment else one.label.text or ""
+
+
 def _bounded(weighed: Sequence[tuple[Label, float]]) -> dict[str, float]:
     """Weights by label, with API callers held below the moderators.
 
-    Where nobody at the desk has decided yet, callers are all there is, and no key may be more than
-    ``KEY_SHARE`` of them unless it is the only one.
+    Where no person has decided yet, callers are all there is: they are not bounded, and what is trained on
+    them alone does not pass the gate.
     """
-    people = sum(weight for label, weight in weighed if label.origin in OF_PEOPLE)
+    people = sum(weight for label, weight in weighed if is_of_people(label.origin))
     others: dict[str, float] = {}
     for label, weight in weighed:
-        if label.origin not in OF_PEOPLE:
+        if not is_of_people(label.origin):
             key = label.key_id or label.origin
             others[key] = others.get(key, 0.0) + weight
     factor: dict[str, float] = {}
@@ -119,7 +157,7 @@ def _bounded(weighed: Sequence[tuple[Label, float]]) -> dict[str, float]:
         factor = {key: value * shrink for key, value in factor.items()}
     return {
         label.id: weight
-        if label.origin in OF_PEOPLE
+        if is_of_people(label.origin)
         else weight * factor.get(label.key_id or label.origin, 1.0)
         for label, weight in weighed
     }
@@ -190,8 +228,8 @@ def promote(
     site = session.get(Site, site_id)
     if row is None or row.site_id != site_id or site is None:
         raise NotFound("model of this site")
-    if row.status == "champion":
-        raise TransitionRefused("champion", "promote")
+    if row.status in ("champion", "gone"):
+        raise TransitionRefused(row.status, "promote")
     if not force and not is_fit(row.gate):
         raise TransitionRefused("below the gate", "promote")
     _retire_champion(session, site_id, now)
@@ -214,23 +252,46 @@ def rollback(session: Session, site_id: str, *, by: str, now: datetime) -> Model
         raise TransitionRefused("the shipped model", "roll back")
     left = site.champion
     _retire_champion(session, site_id, now)
-    before = session.scalar(
-        select(ModelVersion)
-        .where(
-            ModelVersion.site_id == site_id,
-            ModelVersion.promoted_at.is_not(None),
-            ModelVersion.version != left,
-            ModelVersion.promoted_at
-            < select(ModelVersion.promoted_at).where(ModelVersion.version == left).scalar_subquery(),
-        )
-        .order_by(ModelVersion.promoted_at.desc())
-        .limit(1)
-    )
+    before = next((session.get(ModelVersion, one) for one in earlier(session, site_id, left)), None)
     site.champion = before.version if before else None
     if before:
         before.status, before.retired_at, before.promoted_by = "champion", None, by
     session.flush()
     return before
+
+
+def earlier(session: Session, site_id: str, version: str) -> list[str]:
+    """Versions that decided for a site before this one, newest first; at most five."""
+    since = select(ModelVersion.promoted_at).where(ModelVersion.version == version).scalar_subquery()
+    return list(
+        session.scalars(
+            select(ModelVersion.version)
+            .where(
+                ModelVersion.site_id == site_id,
+                ModelVersion.version != version,
+                ModelVersion.promoted_at < since,
+                ModelVersion.status != "gone",
+            )
+            .order_by(ModelVersion.promoted_at.desc())
+            .limit(5)
+        )
+    )
+
+
+def drop_retired(session: Session, *, now: datetime) -> list[str]:
+    """Models that have not decided for ``KEPT_DAYS``: their files are to go, with what they still hold of
+    people's words.
+
+    :return: their versions.
+    """
+    rows = session.scalars(
+        select(ModelVersion).where(
+            ModelVersion.status == "retired", ModelVersion.retired_at < now - timedelta(days=KEPT_DAYS)
+        )
+    ).all()
+    for row in rows:
+        row.status = "gone"
+    return [row.version for row in rows]
 
 
 def _retire_champion(session: Session, site_id: str, now: datetime) -> None:

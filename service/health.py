@@ -137,6 +137,13 @@ def _drift(drifts: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
     for slug, kept in drifts:
         if kept.get("overturned") is not None:
             yield f'{name}{{site="{slug}"}} {kept["overturned"]}\n'
+    name = "btl_calibration_error"
+    yield f"# HELP {name} How far scores lay from what people decided, in a week and in the four before\n"
+    yield f"# TYPE {name} gauge\n"
+    for slug, kept in drifts:
+        for span, key in (("week", "calibration"), ("before", "calibration_before")):
+            if kept.get(key) is not None:
+                yield f'{name}{{site="{slug}",span="{span}"}} {kept[key]}\n'
 
 
 def _gauge(name: str, says: str, value: Any) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 
-from models.artifact import ArtifactRefused
 from models.scorer import Scorer
+from models.shelf import Shelf
 from models.site_model import SiteModel
+from moderation import learning
 from moderation.logs import log_of
 from moderation.store import Database, open_database
 from moderation.vault import Vault, vault_of
@@ -29,20 +30,28 @@ def scorer() -> Scorer:
     return Scorer.load()
 
 
-@lru_cache(maxsize=64)
-def site_model(version: str) -> SiteModel | None:
-    """A site's own model by its version; a new one is another version, so nothing is ever reloaded.
+@cache
+def site_models() -> Shelf:
+    """The sites' own models, by version."""
 
-    :return: None for one that is missing, half-written or was changed: the shipped model goes on alone.
-    """
-    try:
-        return SiteModel.load(settings.data_dir / "models" / version)
-    except ArtifactRefused as refused:
-        log_of(__name__).error("site_model_refused", version=version, reason=str(refused))
-        return None
+    def refused(version: str, reason: str) -> None:
+        log_of(__name__).error("site_model_refused", version=version, reason=reason)
+
+    return Shelf(settings.data_dir / "models", scorer().version, refused)
+
+
+def deciding_model(site_id: str, version: str) -> SiteModel | None:
+    """The model named for a site, or the one before it where its file is refused."""
+
+    def earlier() -> list[str]:
+        with database().reading() as session:
+            return learning.earlier(session, site_id, version)
+
+    return site_models().deciding(site_id, version, earlier)
 
 
 def forget() -> None:
     """Make everything anew in a forked child."""
     database.cache_clear()
     scorer.cache_clear()
+    site_models.cache_clear()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from models.scorer import Scored, Text
+from models.site_model import SiteModel
 from moderation import breaker, claims, jobs, judging, lifecycle, opinion, store
 from moderation.judging import Context, Ready
 from moderation.logs import log_of
@@ -94,10 +95,8 @@ def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) 
         scored,
         context,
         now=datetime.now(UTC),
-        learned=_learned([(one, found, one.champion) for one, found in zip(ready, scored, strict=True)]),
-        challenging=_learned(
-            [(one, found, one.challenger) for one, found in zip(ready, scored, strict=True)]
-        ),
+        learned=_deciding(ready, scored),
+        challenging=_challenging(ready, scored),
     )
     return [
         replace(judgement, spans=scorer.explain(_text_of(one), _looked_at(judgement), scored=found))
@@ -107,17 +106,27 @@ def _judged(ready: Sequence[Ready], scored: Sequence[Scored], context: Context) 
     ]
 
 
-def _learned(asked: Sequence[tuple[Ready, Scored, str | None]]) -> dict[str, Learned]:
-    """What the sites' own models say, by comment; a model that is missing or refused says nothing."""
-    said = {}
-    for one, found, version in asked:
-        model = parts.site_model(version) if version else None
-        if model is not None:
-            own = model.likely(one.comment.body, found.fast, found.deep, found.facts)
-            said[one.comment.id] = Learned(
-                own.likely, own.approve_below, own.reject_above, own.hold_above, own.version
-            )
-    return said
+def _deciding(ready: Sequence[Ready], scored: Sequence[Scored]) -> dict[str, Learned]:
+    """What the sites' own models say, by comment id; the one before stays where one is refused."""
+    return {
+        one.comment.id: _said(model, one, found)
+        for one, found in zip(ready, scored, strict=True)
+        if one.champion and (model := parts.deciding_model(one.comment.site_id, one.champion)) is not None
+    }
+
+
+def _challenging(ready: Sequence[Ready], scored: Sequence[Scored]) -> dict[str, Learned]:
+    """What the challengers would say, by comment id; one that is refused says nothing."""
+    return {
+        one.comment.id: _said(model, one, found)
+        for one, found in zip(ready, scored, strict=True)
+        if one.challenger and (model := parts.site_models().model(one.challenger)) is not None
+    }
+
+
+def _said(model: SiteModel, one: Ready, found: Scored) -> Learned:
+    own = model.likely(one.comment.body, found.fast, found.deep, found.facts)
+    return Learned(own.likely, own.approve_below, own.reject_above, own.hold_above, own.version)
 
 
 def _text_of(one: Ready) -> Text:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from moderation import list_store, policies
+from moderation import learning, list_store, policies
 from moderation.lists import Matcher
 from moderation.logs import log_of
 from moderation.policy import Policy, judge
@@ -31,7 +31,7 @@ from service.door import database, settings
 
 if TYPE_CHECKING:
     from models.scorer import Scored, Scorer, Text
-    from models.site_model import SiteModel
+    from models.shelf import Shelf
 
 #: Of a longer text the beginning and the end are read: scoring must end within the caller's patience.
 LONGEST_READ = 20_000
@@ -175,24 +175,29 @@ def _read_house(site_id: str, now: datetime) -> House:
 
 def learned_of(site: Site, body: str, found: Scored) -> Learned | None:
     """What the site's own model says of a text that was scored; None where the site has none."""
-    model = _site_model(settings().data_dir / "models" / site.champion) if site.champion else None
+    if not site.champion:
+        return None
+    shelf = _shelf(settings().data_dir / "models", scorer().version)
+    model = shelf.deciding(site.id, site.champion, lambda: _earlier(site))
     if model is None:
         return None
     own = model.likely(body, found.fast, found.deep, found.facts)
     return Learned(own.likely, own.approve_below, own.reject_above, own.hold_above, own.version)
 
 
-@lru_cache(maxsize=64)
-def _site_model(folder: Path) -> SiteModel | None:
-    """A new model is another folder, so nothing is ever reloaded; one that was changed says nothing."""
-    from models.artifact import ArtifactRefused
-    from models.site_model import SiteModel
+@lru_cache(maxsize=2)
+def _shelf(folder: Path, base: str) -> Shelf:
+    from models.shelf import Shelf
 
-    try:
-        return SiteModel.load(folder)
-    except ArtifactRefused as refused:
-        log_of(__name__).error("site_model_refused", version=folder.name, reason=str(refused))
-        return None
+    def refused(version: str, reason: str) -> None:
+        log_of(__name__).error("site_model_refused", version=version, reason=reason)
+
+    return Shelf(folder, base, refused)
+
+
+def _earlier(site: Site) -> list[str]:
+    with database().reading() as session:
+        return learning.earlier(session, site.id, site.champion or "")
 
 
 @dataclass(frozen=True, slots=True)

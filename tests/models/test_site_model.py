@@ -10,7 +10,8 @@ import pytest
 
 from models import ATTRIBUTES
 from models.artifact import ArtifactRefused
-from models.site_model import Example, SiteModel, TooFew, auc, gain_interval, lines_for, train
+from models.site_measures import auc, gain_interval, lines_for
+from models.site_model import Example, SiteModel, TooFew, train
 
 
 def newsroom(many: int, *, seed: int = 1, taste: str = "ferry", wrong: float = 0.0) -> list[Example]:

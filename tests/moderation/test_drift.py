@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
 from ulid import ULID
 
 from moderation import drift, watching
+from moderation.calibration import calibration_of
 from moderation.policy_schema import ATTRIBUTES
 from moderation.tables import Comment, Decision, Notice, Site
 from tests.conftest import NOON, make_site
@@ -167,3 +169,71 @@ def test_the_last_word_of_people_is_held_against_each_kind_of_verdict(session, s
     challenger, champion = found.challenger
     assert (challenger.held.count, challenger.right.count, challenger.right.of_all) == (0, 3, 4)
     assert (champion.held.count, champion.right.count, champion.right.of_all) == (2, 0, 2)
+
+
+def judged_and_decided(past, days, *, score, rejected, many=100):
+    """Comments held with one score, of which people rejected so many."""
+    for number in range(many):
+        comment = past.comment(days, verdict="hold", insult=score)
+        past.decide(comment, days - 0.1, "rejected" if number < rejected else "approved")
+
+
+def test_scores_that_come_to_mean_something_else_are_noticed(session, site, past):
+    judged_and_decided(past, 20, score=0.6, rejected=55)
+    judged_and_decided(past, 3, score=0.6, rejected=95)
+    session.flush()
+
+    found = drift.drift_of(session, site.id, now=NOON)
+    (notice,) = watching.watch(session, now=NOON, drifts={site.id: found})
+
+    assert found.calibration_before.error == pytest.approx(0.05)
+    assert found.calibration.error == pytest.approx(0.35)
+    ((mean, share, count),) = found.calibration.bins
+    assert (mean, share, count) == (pytest.approx(0.6), 0.95, 100)
+    assert notice.kind == "drift_calibration"
+    assert (drift.kept_of(site)["calibration"], drift.kept_of(site)["calibration_before"]) == (0.35, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("week", "before"),
+    [
+        ({"score": 0.6, "rejected": 95}, {"score": 0.6, "rejected": 95}),  # a taste, no drift
+        ({"score": 0.6, "rejected": 52}, {"score": 0.6, "rejected": 60}),  # what chance explains
+        ({"score": 0.6, "rejected": 47, "many": 50}, {"score": 0.6, "rejected": 60}),  # too few
+        (
+            {"score": 0.6, "rejected": 95},
+            {"score": 0.6, "rejected": 6, "many": 10},
+        ),  # nothing to compare with
+    ],
+)
+def test_a_taste_chance_and_few_decisions_are_no_alarm(session, site, past, week, before):
+    judged_and_decided(past, 20, **before)
+    judged_and_decided(past, 3, **week)
+    session.flush()
+
+    assert not drift.drift_of(session, site.id, now=NOON).is_miscalibrated
+
+
+def test_the_sites_own_score_is_held_against_decisions_and_what_was_published_is_left_out(
+    session, site, past
+):
+    for number in range(100):
+        own = past.comment(3, verdict="hold", insult=0.9, likely_to_reject=0.2)
+        past.decide(own, 2, "rejected" if number < 20 else "approved")
+        past.decide(past.comment(3, verdict="approve", insult=0.1), 2, "rejected")
+    session.flush()
+
+    found = drift.drift_of(session, site.id, now=NOON).calibration
+
+    assert (found.decisions, found.error) == (100, pytest.approx(0.0))
+
+
+def test_the_error_by_chance_is_what_faultless_scores_show():
+    draw = random.Random(1)
+    errors = []
+    for _ in range(200):
+        scores = [draw.random() for _ in range(150)]
+        errors.append(calibration_of([(score, draw.random() < score) for score in scores]))
+
+    by_chance = sum(one.by_chance for one in errors) / len(errors)
+    assert sum(one.error for one in errors) / len(errors) == pytest.approx(by_chance, rel=0.05)
