@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -21,6 +21,9 @@ from moderation.tables import Comment, Fingerprint
 MEMORY_DAYS = 30
 #: A copy this close to one already known adds no fingerprints: a campaign of any size stays a few rows.
 SAME_AT = 0.8
+#: From here on a text is akin to another: variants of a campaign that was spun from a template of synonyms
+#: share a third of their pairs of words, unrelated comments next to none. A person looks at it.
+AKIN_AT = 0.3
 MOST_CANDIDATES = 2_000
 MOST_OF_A_CLUSTER = 2_000
 #: So many comments with one link or contact tell enough; more are not kept.
@@ -58,14 +61,18 @@ def look_back(
     facts: Mapping[str, Mapping[str, Any]],
     histories: dict[str, History],
     *,
+    sure: Collection[str] = (),
     now: datetime,
 ) -> Recalled:
     """Find the copies of each comment among the earlier ones and within the batch.
 
     :param comments: oldest first.
     :param histories: comment id -> what else is known; completed here.
+    :param sure: those of the batch that the machine rejects by a sure score: they speak against the copies
+        that came in the same breath.
     """
     recalled = Recalled(histories)
+    statuses = {c.id: ("rejected", True) if c.id in sure else ("pending", False) for c in comments}
     prints = dict(zip([c.id for c in comments], fingerprints([c.body for c in comments]), strict=True))
     contacts = {c.id: duplicates.contacts(c.body, facts.get(c.id, {})) for c in comments}
     seen = _seen_before(session, comments, prints, now)
@@ -96,8 +103,10 @@ def look_back(
                 alike_rejected=rejected if rejected > approved else 0,
                 alike_names=len({m.name.casefold() for m in others} | {comment.name.casefold()}),
             )
-            me = _Seen(comment.id, cluster, mine, "pending", False, comment.name)
+            me = _Seen(comment.id, cluster, mine, *statuses[comment.id], comment.name)
             members.setdefault(cluster, [match]).append(me)
+        else:
+            history = replace(history, akin_rejected=_akin_rejected(mine, seen, comment))
         keys = {} if match is not None and index >= SAME_AT else dict(mine.keys)
         rejected, approved = 0, 0
         for number, band in contacts[comment.id].items():
@@ -112,9 +121,8 @@ def look_back(
         )
         recalled.new_keys[comment.id] = keys
         if keys:
-            me = _Seen(
-                comment.id, recalled.histories[comment.id].cluster, mine, "pending", False, comment.name
-            )
+            known_as = recalled.histories[comment.id].cluster
+            me = _Seen(comment.id, known_as, mine, *statuses[comment.id], comment.name)
             for number, band in mine.keys.items():
                 seen.setdefault((comment.site_id, f"{number}:{band}"), []).append(me)
     return recalled
@@ -186,17 +194,29 @@ def _counts_against(row: Any) -> bool:
     return row.verdict != "reject" or (row.top_score or 0.0) >= SURE
 
 
-def _best(
+def _candidates(
     mine: duplicates.Fingerprint, seen: Mapping[Key, list[_Seen]], comment: Comment
-) -> tuple[_Seen | None, float]:
-    candidates = {
+) -> Iterable[_Seen]:
+    return {
         one.id: one
         for number, band in mine.keys.items()
         for one in seen.get((comment.site_id, f"{number}:{band}"), ())
         if one.id != comment.id
-    }
+    }.values()
+
+
+def _akin_rejected(mine: duplicates.Fingerprint, seen: Mapping[Key, list[_Seen]], comment: Comment) -> int:
+    """How many texts that are akin were rejected; 0 where as many were let through."""
+    akin = [one for one in _candidates(mine, seen, comment) if mine.jaccard(one.print) >= AKIN_AT]
+    rejected = sum(one.status == "rejected" and one.counts_against for one in akin)
+    return rejected if rejected > sum(one.status == "approved" for one in akin) else 0
+
+
+def _best(
+    mine: duplicates.Fingerprint, seen: Mapping[Key, list[_Seen]], comment: Comment
+) -> tuple[_Seen | None, float]:
     best, index = None, 0.0
-    for one in candidates.values():
+    for one in _candidates(mine, seen, comment):
         found = mine.jaccard(one.print)
         if found > index:
             best, index = one, found

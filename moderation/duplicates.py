@@ -92,11 +92,15 @@ def contacts(body: str, facts: Mapping[str, Any]) -> dict[int, str]:
     for link in facts.get("links", ()):
         wanted[f"url:{link['url'].lower().partition('://')[2].rstrip('/') or link['url'].lower()}"] = None
         wanted[f"domain:{link['domain'] or link['host']}"] = None
-    for handle in _HANDLE.findall(body[:20_000]):
-        wanted[f"handle:{handle.lower()}"] = None
-    for number in _NUMBER.findall(body[:20_000]):
-        wanted[f"number:{re.sub(r'[^0-9]', '', number)}"] = None
+    for one in handles_and_numbers(body):
+        wanted[f"handle:{one}" if one.startswith("@") else f"number:{one}"] = None
     return {CONTACTS + i: _key("contact", one) for i, one in enumerate(list(wanted)[:MOST_CONTACTS])}
+
+
+def handles_and_numbers(body: str) -> list[str]:
+    """``@handles`` in lower case, and the digits of what may be phone numbers."""
+    handles = [handle.lower() for handle in _HANDLE.findall(body[:20_000])]
+    return handles + [re.sub(r"[^0-9]", "", number) for number in _NUMBER.findall(body[:20_000])]
 
 
 def _key(kind: str, value: str) -> str:

@@ -7,7 +7,7 @@ costs the same on a quiet site and in the middle of a flood.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,12 +38,14 @@ def recall(
     batch: Sequence[tuple[Comment, Policy]],
     facts: Mapping[str, Mapping[str, Any]],
     *,
+    sure: Collection[str] = (),
     now: datetime,
 ) -> Recalled:
     """The history of each comment of a batch.
 
     :param batch: comments with the policy in force for each, oldest first.
     :param facts: comment id -> the facts of its text.
+    :param sure: ids of those that a sure score rejects.
     """
     histories: dict[str, History] = {}
     comments = [comment for comment, _ in batch]
@@ -63,7 +65,7 @@ def recall(
             article_rejections=siege[1].get(comment.article_id, 0),
         )
         histories[comment.id] = history
-    return look_back(session, comments, facts, histories, now=now)
+    return look_back(session, comments, facts, histories, sure=sure, now=now)
 
 
 def _record_of(author: Author | None, comment: Comment, now: datetime) -> History:

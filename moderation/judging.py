@@ -98,12 +98,21 @@ def recall(session: Session, ready: Sequence[Ready], scored: Sequence[Scored], *
     facts = {one.comment.id: found.facts for one, found in zip(ready, scored, strict=True)}
     batch = sorted(((one.comment, one.policy) for one in ready), key=lambda pair: pair[0].id)
     return Context(
-        recalled=history.recall(session, batch, facts, now=now),
+        recalled=history.recall(session, batch, facts, sure=_surely_rejected(ready, scored), now=now),
         matchers={
             site_id: list_store.matcher_of(session, site_id, now=now)
             for site_id in {one.comment.site_id for one in ready}
         },
     )
+
+
+def _surely_rejected(ready: Sequence[Ready], scored: Sequence[Scored]) -> set[str]:
+    return {
+        one.comment.id
+        for one, found in zip(ready, scored, strict=True)
+        for name, line in one.policy.at(one.comment.section, one.comment.article_id).thresholds.items()
+        if found.scores.get(name, 0.0) >= max(line.reject_at, copies.SURE)
+    }
 
 
 def remember(session: Session, context: Context, settled: Sequence[Judgement]) -> None:

@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 from moderation.errors import Fault, PolicyRefused
 from moderation.policy_document import fault, faults_of, merged, pointer_of, read
-from moderation.policy_reasons import by_circumstances, by_learning, by_scores, by_signals, nothing_fired
+from moderation.policy_reasons import (
+    by_circumstances,
+    by_learning,
+    by_scores,
+    by_signals,
+    by_strangers,
+    nothing_fired,
+)
 from moderation.policy_rules import Rule, rule_from
 from moderation.policy_schema import ATTRIBUTES, BASE, LANGUAGE_BOUND, LIKELY, PRESET_CHANGES, SIGNALS
 from moderation.verdict import (
@@ -247,6 +254,7 @@ def _fired(
     reasons = by_scores(scores, here, at)
     if signals:
         reasons += by_signals(signals, here)
+        reasons += by_strangers(scores, signals, here)
     if here.settings or here.moderation == "before":
         reasons += by_circumstances(here, at)
     would: list[Rule] = []

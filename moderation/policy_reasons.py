@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from moderation.policy_rules import is_within
-from moderation.policy_schema import LANGUAGE_BOUND, LIKELY, SIGNALS
+from moderation.policy_schema import LANGUAGE_BOUND, LIKELY, SIGNALS, stricter
 from moderation.verdict import Circumstances, Outcome, Reason, Scores, Signal
 
 if TYPE_CHECKING:
@@ -52,6 +52,20 @@ def by_scores(scores: Scores, policy: Policy, at: Circumstances) -> list[Reason]
         text = f"The comment could not be scored: {why}"
         reasons.append(Reason("error", "could_not_be_scored", policy.on_error, None, None, text))
     return reasons
+
+
+def by_strangers(scores: Scores, signals: Sequence[Signal], policy: Policy) -> list[Reason]:
+    """Look sooner at a stranger who wants to be reached elsewhere: most advertisements do, few readers."""
+    name = "stranger_with_contact"
+    line, value = policy.thresholds.get("spam"), scores.get("spam")
+    if line is None or value is None or not 0.0 < line.hold_at < 1.0 or policy.effect_of(name) == "ignore":
+        return []
+    sooner = stricter(line.hold_at)
+    if not sooner <= value < line.hold_at or not any(signal.name == name for signal in signals):
+        return []
+    shown, drawn = _figures(value, sooner)
+    text = f"Spam {shown}, above the line of {drawn} for strangers who want to be reached elsewhere"
+    return [Reason("score", "spam", "hold", value, sooner, text)]
 
 
 def by_signals(signals: Sequence[Signal], policy: Policy) -> list[Reason]:

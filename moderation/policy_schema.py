@@ -34,6 +34,7 @@ SIGNALS: dict[str, tuple[str, float]] = {
     "duplicate": ("The same text was sent before", 0.7),
     "near_duplicate": ("Almost the same text was sent before", 0.7),
     "like_rejected": ("Almost the same text was rejected before", 2.0),
+    "akin_to_rejected": ("Much of its wording was rejected before", 1.0),
     "contact_rejected": ("A link or contact that was only ever rejected", 1.5),
     "disposable_email": ("A throw-away e-mail address", 0.6),
     "honeypot": ("The hidden field was filled in", 2.0),
@@ -43,6 +44,7 @@ SIGNALS: dict[str, tuple[str, float]] = {
     "flooding_ip": ("Many comments from this address in a short time", 0.8),
     "flooding_thread": ("Many comments under this article in a short time", 0.3),
     "first_comment": ("The author's first comment", 0.3),
+    "stranger_with_contact": ("A stranger who wants to be reached elsewhere", 0.0),
     "trusted_author": ("An author this site vouches for, with a good record", -1.0),
     "poor_reputation": ("An author whose comments are often rejected", 1.0),
     "author_strikes": ("An author with strikes", 1.2),
@@ -309,6 +311,7 @@ BASE: dict[str, Any] = {
         "link_in_name": "hold",
         "personal_data": "hold",
         "like_rejected": "reject",
+        "akin_to_rejected": "hold",
         "contact_rejected": "hold",
         "honeypot": "hold",
         "flooding_author": "hold",
@@ -338,7 +341,10 @@ BASE: dict[str, Any] = {
 
 
 def stricter(line: float) -> float:
-    """A threshold of the strict preset: it stands where the odds are a third of the balanced one's."""
+    """A threshold of the strict preset: it stands where the odds are a third of the balanced one's.
+
+    For spam, strangers who want to be reached elsewhere are held from there in any preset.
+    """
     odds = line / (1 - line) / 3
     return round(odds / (1 + odds), 2)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from moderation.duplicates import handles_and_numbers
 from moderation.lists import Hit, Matcher, endings
 from moderation.personal_data import personal_data_in, street_addresses_in
 from moderation.policy import Policy
@@ -62,6 +63,7 @@ class History:
     :param seconds_since_last: since the author's last comment under the same article.
     :param alike: earlier comments with almost the same text, of which ``alike_exact`` have the very same,
         ``alike_rejected`` were rejected and ``alike_names`` is the number of different names.
+    :param akin_rejected: rejected comments whose text is akin, where none is almost the same.
     :param contact_rejected: comments with the same link or contact that were rejected.
     :param article_reports: within the last hour, as ``article_rejections``.
     """
@@ -82,6 +84,7 @@ class History:
     alike_exact: int = 0
     alike_rejected: int = 0
     alike_names: int = 0
+    akin_rejected: int = 0
     cluster: str | None = None
     contact_rejected: int = 0
     contact_approved: int = 0
@@ -115,6 +118,7 @@ def find(
         *_alike(history, policy.limits),
         *_flood(history, policy.limits),
         *_author(history, author_of(history, policy, now)),
+        *_elsewhere(subject, facts, matcher, history),
     ]
     return found
 
@@ -253,6 +257,18 @@ def _text(subject: Subject, facts: Mapping[str, Any], policy: Policy, language: 
     return found
 
 
+def _elsewhere(
+    subject: Subject, facts: Mapping[str, Any], matcher: Matcher, history: History
+) -> list[Signal]:
+    """A stranger's first comment that says where to go or whom to write to."""
+    if history.known or history.verified:
+        return []
+    hosts = {link["host"] for link in facts.get("links", ())}
+    hosts -= {host for host in hosts if any(hit.list == "allowed" for hit in matcher.domains([host]))}
+    ways = [*sorted(hosts), *handles_and_numbers(subject.body)]
+    return [_signal("stranger_with_contact", _named(ways), len(ways))] if ways else []
+
+
 def _form(subject: Subject, limits: Mapping[str, float]) -> list[Signal]:
     found = []
     if subject.honeypot.strip():
@@ -278,6 +294,9 @@ def _alike(history: History, limits: Mapping[str, float]) -> list[Signal]:
     if history.alike_rejected:
         text = f"{history.alike_rejected} of {max(history.alike, history.alike_rejected)} were rejected"
         found.append(_signal("like_rejected", text, history.alike_rejected))
+    if history.akin_rejected and not history.known:
+        text = f"shares much of its wording with {history.akin_rejected} rejected before"
+        found.append(_signal("akin_to_rejected", text, history.akin_rejected))
     if history.contact_rejected >= 2 and not history.contact_approved:
         text = f"its link or contact was rejected {history.contact_rejected} times"
         found.append(_signal("contact_rejected", text, history.contact_rejected))

@@ -27,9 +27,10 @@ BATCH = 64
 _PERSON = {"approved": "approve", "approve": "approve", "rejected": "reject", "reject": "reject"}
 #: Signals that come from the text and the lists; the others need the history of their time, and are kept.
 _HISTORY = frozenset(
-    {"duplicate", "near_duplicate", "like_rejected", "contact_rejected", "flooding_author", "flooding_ip",
-     "flooding_thread", "first_comment", "trusted_author", "poor_reputation", "author_strikes",
-     "banned_author", "honeypot", "form_too_fast", "form_token_faulty"}
+    {"duplicate", "near_duplicate", "like_rejected", "akin_to_rejected", "contact_rejected",
+     "flooding_author", "flooding_ip", "flooding_thread", "first_comment", "stranger_with_contact",
+     "trusted_author", "poor_reputation", "author_strikes", "banned_author", "honeypot", "form_too_fast",
+     "form_token_faulty"}
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ SPAM_REASONS = frozenset(
         "blocked_ip",
         "suspect_ip",
         "like_rejected",
+        "akin_to_rejected",
         "contact_rejected",
         "duplicate",
         "near_duplicate",

@@ -168,11 +168,11 @@ def look(stage: Stage, sent: dict[str, Sent]) -> Found:
         last: dict[str, int] = {}
         seen: set[str] = set()
         for got in listener.taken:
+            data = got.message["data"]
             if got.id in seen:
-                found.received_again += 1
+                found.received_again += data.get("id") in sent
                 continue
             seen.add(got.id)
-            data = got.message["data"]
             if data.get("id") in sent and "sequence" in data:
                 found.went_back += data["sequence"] <= last.get(data["id"], 0)
                 last[data["id"]] = data["sequence"]

@@ -8,10 +8,9 @@ from tests.moderation.campaign import ADVERT, PETITION, run
 def test_an_advertisement_hardly_reaches_readers():
     figures = run(ADVERT, variants=40)
 
-    # the first few, before anyone has said no; which ones depends on the model's lines
-    assert figures.reached_readers <= 5
+    assert figures.reached_readers <= 2
     assert figures.rejected_by_machine >= 25
-    assert figures.ordinary_rejected == 0
+    assert figures.ordinary_rejected == figures.ordinary_held == 0
 
 
 def test_a_copied_text_that_no_model_minds_takes_few_decisions():

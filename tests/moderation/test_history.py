@@ -49,14 +49,18 @@ def send(session: Session, vault: Vault, site: Site, body: str, now: datetime, *
 
 
 def settle(
-    session: Session, vault: Vault, comments: list[Comment], now: datetime, found: Found | None = None
+    session: Session,
+    vault: Vault,
+    comments: list[Comment],
+    now: datetime,
+    found: Found | list[Found] | None = None,
 ) -> list[opinion.Judgement]:
     """One batch through the same steps as the worker's."""
     session.flush()
     for comment in comments:
         session.expunge(comment)
     ready = judging.prepare(session, comments, vault=vault, now=now)
-    scored = [found or Found()] * len(comments)
+    scored = found if isinstance(found, list) else [found or Found()] * len(comments)
     context = judging.recall(session, ready, scored, now=now)
     judgements = judging.judge_all(ready, scored, context, now=now)
     lifecycle.settle(session, judgements, now=now)
@@ -171,6 +175,44 @@ def test_a_contact_that_was_only_ever_rejected_is_held(
 
     assert "contact_rejected" in names(judged)
     assert judged.outcome == "hold"
+
+
+SPUN = (
+    "To be honest I was doubtful at first but Mrs Jane helped me get back my stolen coins and now I make five "
+    "thousand euros weekly, you should contact her on telegram today"
+)
+
+
+def test_what_was_spun_from_the_template_of_a_rejected_text_is_held(
+    session: Session, vault: Vault, site: Site, now: datetime
+) -> None:
+    spam = Found(scores={**Found().scores, "spam": 0.99})
+    settle(session, vault, [send(session, vault, site, PITCH, now)], now, spam)
+
+    stranger = send(session, vault, site, SPUN, now, name="Eve", email="eve@example.org")
+    known = send(session, vault, site, SPUN.replace("telegram", "the phone"), now)
+    other = send(session, vault, site, NEWS, now, name="Bob", email="bob@example.org")
+    later = now + timedelta(minutes=1)
+    held, quoting, ordinary = settle(session, vault, [stranger, known, other], later)
+
+    assert held.outcome == "hold"
+    assert "akin_to_rejected" in names(held)
+    assert (quoting.outcome, ordinary.outcome) == ("approve", "approve")
+
+
+def test_a_sure_rejection_speaks_against_its_copies_in_the_same_batch(
+    session: Session, vault: Vault, site: Site, now: datetime
+) -> None:
+    batch = [
+        send(session, vault, site, body, now, name=f"Reader {i}", email=f"r{i}@example.org")
+        for i, body in enumerate((PITCH, RESPUN, SPUN, NEWS))
+    ]
+    sure = Found(scores={**Found().scores, "spam": 0.99})
+
+    judged = settle(session, vault, batch, now, [sure, Found(), Found(), Found()])
+
+    assert [one.outcome for one in judged] == ["reject", "reject", "hold", "approve"]
+    assert "like_rejected" in names(judged[1])
 
 
 def test_an_edit_is_looked_up_anew(session: Session, vault: Vault, site: Site, now: datetime) -> None:

@@ -161,6 +161,31 @@ def test_signals_do_what_the_policy_says_and_weigh_together():
     assert next(r.weight for r in verdict.reasons if r.kind == "signal") == SIGNALS["many_links"][1]
 
 
+@pytest.mark.parametrize(
+    ("spam", "fired", "outcome"),
+    [
+        (0.5, ["stranger_with_contact"], "hold"),
+        (0.5, ["first_comment"], "approve"),
+        (0.2, ["stranger_with_contact"], "approve"),
+        (0.97, ["stranger_with_contact"], "reject"),
+    ],
+)
+def test_a_stranger_who_wants_to_be_reached_elsewhere_is_looked_at_sooner(spam, fired, outcome):
+    lines = {"spam": {"hold_at": 0.7, "reject_at": 0.95}}
+    ours = made({"thresholds": lines})
+    unasked = Policy.from_document({"thresholds": {"spam": None}})
+    ignoring = made({"thresholds": lines, "signals": {"stranger_with_contact": "ignore"}})
+    signals = [Signal(name) for name in fired]
+
+    verdict = judge({**CLEAN, "spam": spam}, ours, signals)
+
+    assert verdict.outcome == outcome
+    assert judge({**CLEAN, "spam": 0.5}, unasked, signals).outcome == "approve"
+    assert judge({**CLEAN, "spam": 0.5}, ignoring, signals).outcome == "approve"
+    if outcome == "hold":
+        assert "above the line of 0.44 for strangers" in verdict.reasons[0].text
+
+
 RULES = """
 rules:
   - name: friends of the house

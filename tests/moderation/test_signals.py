@@ -145,6 +145,8 @@ def test_language_is_compared_with_the_policys_then_the_sites():
         (History(known=True, alike=2), {"near_duplicate"}),
         (History(known=True, alike=5, alike_exact=5), {"duplicate"}),
         (History(known=True, alike=1, alike_rejected=1), {"like_rejected"}),
+        (History(akin_rejected=1), {"first_comment", "akin_to_rejected"}),
+        (History(known=True, akin_rejected=9), set()),  # a reader quotes what they answer to
         (History(known=True, contact_rejected=2), {"contact_rejected"}),
         (History(known=True, contact_rejected=2, contact_approved=1), set()),
         (History(known=True, author_recent=6), {"flooding_author"}),
@@ -161,6 +163,29 @@ def test_language_is_compared_with_the_policys_then_the_sites():
 )
 def test_history_speaks_in_signals(history, names):
     assert set(found(history=history)) == names
+
+
+@pytest.mark.parametrize(
+    ("body", "hosts", "ways"),
+    [
+        ("Write to @jane_fx today", (), 1),
+        ("Call +44 20 7946 0958", (), 1),
+        ("Look at https://coin.example/x", ("coin.example",), 1),
+        ("As https://news.example/ferry says", ("news.example",), 0),  # a host that the site allows
+        ("It was 12:30 on 4/5", (), 0),
+    ],
+)
+def test_a_stranger_who_wants_to_be_reached_elsewhere_is_named(body, hosts, ways):
+    matcher = Matcher([Entry("allowed", "domain", "news.example")])
+    subject = replace(SUBJECT, body=body)
+    facts = {"links": [link(host) for host in hosts]}
+
+    def count(history):
+        fired = find(subject, facts, matcher, history, DEFAULT, NOON)
+        return sum(s.evidence["count"] for s in fired if s.name == "stranger_with_contact")
+
+    assert count(History()) == ways
+    assert count(History(known=True)) == count(History(verified=True)) == 0
 
 
 @pytest.mark.parametrize(
