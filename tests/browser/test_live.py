@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from urllib.parse import urlencode
 
 import psutil
 import pytest
@@ -15,7 +17,7 @@ from playwright.sync_api import expect
 from moderation import sites
 from moderation.tables import Comment
 from service.review import live
-from tests.desk import token_in
+from tests.desk import PASSWORD, token_in
 from tests.processes import Processes, processes
 
 pytestmark = pytest.mark.browser
@@ -135,8 +137,6 @@ def test_many_open_desks_take_no_thread_from_those_who_send_comments(desk, web):
 
 
 def test_a_stream_ends_in_time_and_the_pages_that_left_are_forgotten(desk, monkeypatch):
-    import socket
-
     monkeypatch.setattr(live, "TICK_SECONDS", 0.02)
     served = live.Live(desk.database)
     ours, theirs = socket.socketpair()
@@ -155,6 +155,33 @@ def test_a_stream_ends_in_time_and_the_pages_that_left_are_forgotten(desk, monke
     theirs.close()
 
 
+def test_a_stream_tells_of_its_persons_sites_alone(desk, monkeypatch):
+    monkeypatch.setattr(live, "TICK_SECONDS", 0.02)
+    comment = desk.add_comment("Fool")
+    served = live.Live(desk.database)
+    pairs = {name: socket.socketpair() for name in ("theirs", "others")}
+    for name, site_ids in (("theirs", {desk.site.id}), ("others", {"another site"})):
+        served.add(
+            live._Stream(
+                pairs[name][0], "p", frozenset(site_ids), ends_at=time.monotonic() + 2, beats_at=1e12
+            )
+        )
+    visitor = desk.client_of(desk.add_person())
+    visitor.get("/desk/held")
+
+    visitor.post(f"/desk/comments/{comment.id}/decisions?view=held", {"action": "approve"})
+
+    heard = {}
+    for name, (_, end) in pairs.items():
+        heard[name] = b""
+        while chunk := end.recv(4096):
+            heard[name] += chunk
+        end.close()
+    assert comment.id.encode() in heard["theirs"]
+    assert b"Fool" not in heard["theirs"]
+    assert heard["others"] == b""
+
+
 def test_another_server_says_that_there_is_no_stream(desk):
     comment = desk.add_comment("Fool")
     visitor = desk.client_of(desk.add_person())
@@ -170,10 +197,6 @@ def _signed_in(web: Processes, email: str) -> str:
     connection.request("GET", "/desk/sign-in")
     answer = connection.getresponse()
     token, cookie = token_in(answer.read().decode()), _cookie_of(answer)
-    from urllib.parse import urlencode
-
-    from tests.desk import PASSWORD
-
     form = urlencode({"email": email, "password": PASSWORD, "csrf_token": token})
     connection.request("POST", "/desk/sign-in", form,
                        {"cookie": cookie, "content-type": "application/x-www-form-urlencoded"})  # fmt: skip

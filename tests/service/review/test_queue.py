@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, update
 
-from moderation import complaints, queue
+from moderation import complaints, queue, sites
 from moderation.queue import Question
 from moderation.tables import Comment
 
@@ -123,6 +123,47 @@ def test_the_pulse_tells_what_left_and_what_came(desk):
     new = desk.add_comment("New")
 
     assert f'id="row-{new.id}"' in ben.get("/desk/pulse?view=held&open=&shown=0").text
+
+
+def test_what_is_passed_on_leaves_the_lists_of_others(desk):
+    comment = desk.add_comment("First")
+    ana, ben = desk.client_of(desk.add_person("Ana")), desk.client_of(desk.add_person("Ben"))
+
+    ana.post(f"/desk/comments/{comment.id}/decisions?view=held", {"action": "escalate"})
+
+    told = ben.get("/desk/pulse?view=held&open=&shown=1").text
+    assert re.search(r'id="gone"[^>]*>([^<]*)<', told).group(1) == comment.id
+    assert comment.id not in ben.get("/desk/pulse?view=escalated&open=&shown=1").text
+
+
+def test_an_appeal_that_was_upheld_leaves_the_lists_of_others(desk):
+    comment = desk.add_comment("First", outcome="reject")
+    with desk.database.writing() as session:
+        complaints.appeal(session, session.get_one(Comment, comment.id), text="Why?", now=datetime.now(UTC))
+    ana, ben = desk.client_of(desk.add_person("Ana")), desk.client_of(desk.add_person("Ben"))
+    assert comment.id in ids_in(ben.get("/desk/appeals").text)
+
+    ana.post(f"/desk/comments/{comment.id}/appeal", {"action": "uphold", "answer": "No."})
+
+    told = ben.get("/desk/pulse?view=appeals&open=&shown=1").text
+    assert '<ol id="rows"' in told
+    assert ids_in(told) == []
+
+
+def test_a_page_is_told_nothing_of_sites_that_its_person_may_not_see(desk):
+    with desk.database.writing() as session:
+        other = sites.open_site(session, name="Other", slug="other", now=datetime.now(UTC))
+    comment = desk.add_comment("First")
+    ana, eva = (
+        desk.client_of(desk.add_person("Ana")),
+        desk.client_of(desk.add_person("Eva", site_id=other.id)),
+    )
+    ana.get("/desk/held")
+    assert comment.id not in eva.get("/desk/pulse?view=held&open=&shown=1").text
+
+    ana.post(f"/desk/comments/{comment.id}/decisions?view=held", {"action": "approve"})
+
+    assert comment.id not in eva.get("/desk/pulse?view=held&open=&shown=1").text
 
 
 def test_a_saved_filter_brings_back_the_view(desk):
