@@ -23,6 +23,7 @@ from moderation.policy_schema import LIKELY
 from moderation.signals import Subject
 from moderation.store import site_of
 from moderation.tables import Comment
+from moderation.teaching import worth_asking
 from moderation.vault import Vault
 from moderation.verdict import Learned
 
@@ -228,19 +229,14 @@ def _judge(
         model=found.model if learned is None else f"{found.model}+{learned.version}",
         policy_id=one.policy_id,
         language=found.language,
-        unsure=unsure_of(found.scores, one.policy),
+        unsure=worth_asking(
+            found.scores,
+            one.policy,
+            likely=None if learned is None else learned.likely,
+            fast=found.fast,
+            deep=found.deep,
+            alike=known.alike,
+        ),
         # the first of a cluster learns its own name when the second one comes
         cluster=known.cluster or (comment.id if comment.id in context.recalled.founders else None),
     )
-
-
-def unsure_of(scores: dict[str, float], policy: Policy) -> float:
-    """How near the closest score lies to the line where the verdict turns, in [0, 1].
-
-    Uncertainty sampling (Lewis & Gale, SIGIR 1994) against the site's own lines, not 0.5.
-    """
-    nearest = 1.0
-    for name, line in policy.thresholds.items():
-        if name in scores:
-            nearest = min(nearest, abs(scores[name] - line.hold_at), abs(scores[name] - line.reject_at))
-    return round(1.0 - min(1.0, nearest), 6)

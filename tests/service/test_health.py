@@ -97,7 +97,14 @@ def test_what_waits_is_counted_from_the_rows(site):
 def test_what_the_watch_found_of_drift_is_shown_for_each_site(site):
     with site.database.writing() as session:
         row = session.get_one(Site, site.site_id)
-        row.options = {"drift": {"at": "2026-11-28T12:00:00", "index": {"insult": 0.31}, "overturned": 0.02, "calibration": 0.18}}
+        row.options = {
+            "drift": {
+                "at": "2026-11-28T12:00:00",
+                "index": {"insult": 0.31},
+                "overturned": 0.02,
+                "calibration": 0.18,
+            }
+        }
 
     lines = site.client.get("/metrics").text.splitlines()
 
