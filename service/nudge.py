@@ -142,7 +142,9 @@ class Sender:
         self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
 
     def publish(self, job: str) -> None:
-        message = self._app.amqp.as_task_v2(new_id(), job, expires=EXPIRES_SECONDS, ignore_result=True)
+        message = self._app.amqp.as_task_v2(
+            new_id(), job, expires=EXPIRES_SECONDS, ignore_result=True, argsrepr="()", kwargsrepr="{}"
+        )
         self._producer.publish(
             message.body,
             exchange="",
