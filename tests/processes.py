@@ -87,7 +87,7 @@ class Processes:
             "BTL_EMAIL_KEYS": Fernet.generate_key().decode(),
             "BTL_HASH_KEY": secrets.token_hex(32),
             "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "OMP_NUM_THREADS": "1",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BTL_")}

@@ -26,13 +26,13 @@ MASTER = "line"
 
 
 @contextmanager
-def server(*arguments: str, folder: Path) -> Iterator[None]:
+def server(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
     process = subprocess.Popen([program, *arguments], cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -62,6 +62,10 @@ def use_from_everywhere(url: str) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> dict[str, Path]:
+    return make_certificate(tmp_path)
+
+
+def make_certificate(folder: Path) -> dict[str, Path]:
     """A certificate for this machine, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -78,7 +82,7 @@ def certificate(tmp_path: Path) -> dict[str, Path]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    paths = {"certificate": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}
+    paths = {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
     paths["certificate"].write_bytes(made.public_bytes(serialization.Encoding.PEM))
     paths["key"].write_bytes(
         key.private_bytes(
@@ -105,12 +109,16 @@ def test_sentinels_lead_every_library_to_the_master(tmp_path):
             use_from_everywhere(url)
 
 
+def tls_options(port: int, certificate: dict[str, Path]) -> list[str]:
+    options = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--requirepass", "hidden"]
+    options += ["--tls-cert-file", str(certificate["certificate"]), "--tls-key-file", str(certificate["key"])]
+    return [*options, "--save", ""]
+
+
 def test_tls_with_a_private_authority(tmp_path, certificate):
     [port] = free_ports(1)
     url = f"rediss://:hidden@localhost:{port}/0?ssl_ca_certs={certificate['certificate']}"
-    options = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--requirepass", "hidden"]
-    options += ["--tls-cert-file", str(certificate["certificate"]), "--tls-key-file", str(certificate["key"])]
-    with server(*options, "--save", "", folder=tmp_path):
+    with server(*tls_options(port, certificate), folder=tmp_path):
         wait_for(lambda: answers(url), "the server")
 
         use_from_everywhere(url)
