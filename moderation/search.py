@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, exists, func, insert, literal, or_, select, text
+from sqlalchemy import CTE, ColumnElement, Connection, exists, func, literal, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from ulid import ULID
@@ -35,7 +36,7 @@ _SHORTEST = 3
 _MOST_WORDS = 8
 _IS_THERE = text(f"select to_regclass('{INDEX}') is not null")
 #: A comment is committed a moment after its id was made: this far back the index is checked again.
-_LATE = timedelta(minutes=10)
+_LATE = timedelta(minutes=2)
 #: Comments younger than this may not be indexed yet, and nobody minds.
 _YOUNG = timedelta(minutes=2)
 
@@ -92,12 +93,19 @@ def index_some(session: Session, *, thorough: bool = False) -> int:
     """
     if not _is_possible(session):
         return 0
-    last = None if thorough else session.scalar(select(func.max(CommentText.comment_id)))
-    start = str(ULID.from_datetime(ULID.from_str(last).datetime - _LATE)) if last else ""
+    last = "" if thorough else session.scalar(select(func.max(CommentText.comment_id))) or ""
+    count = _index_after(session, last)
+    if last and count < BATCH:
+        # Looked for apart: while an archive is taken in, looking back would read the same again and again.
+        count += _index_after(session, str(ULID.from_datetime(ULID.from_str(last).datetime - _LATE)))
+    return count
+
+
+def _index_after(session: Session, comment_id: str) -> int:
     missing = (
         select(Comment.id, Comment.site_id, Comment.name + " " + Comment.body)
         .where(
-            Comment.id > start,
+            Comment.id > comment_id,
             Comment.status != "erased",
             ~exists().where(CommentText.comment_id == Comment.id),
         )
@@ -108,6 +116,7 @@ def index_some(session: Session, *, thorough: bool = False) -> int:
     added = session.execute(
         insert(CommentText)
         .from_select(["comment_id", "site_id", "text"], missing)
+        .on_conflict_do_nothing()
         .returning(CommentText.comment_id)
     )
     return len(added.all())
