@@ -41,7 +41,7 @@ def retain() -> None:
             break
         log.info("forgotten", **counts)
     if dropped:
-        erasure.sweep_bytes(parts.database().engine)
+        erasure.sweep_bytes(parts.database().engine, rewrite=False)
     _index(thorough=True)
 
 

@@ -53,8 +53,14 @@ def command(email: str | None, author: str | None, slug: str | None, yes: bool, 
             )
         for noun, number in erased.counts.items():
             total[noun] = total.get(noun, 0) + number
-    erasure.sweep_bytes(house.database.engine)
+    left = erasure.sweep_bytes(house.database.engine)
     if as_json:
         click.echo(json.dumps(total))
     else:
         click.echo("Erased: " + ", ".join(f"{number} {noun}" for noun, number in total.items()) + ".")
+    if left:
+        click.echo(
+            "The rows are gone. Their bytes may stand on freed pages of large or busy tables until something "
+            f"else is written there; in a quiet hour, run: VACUUM FULL {', '.join(left)};",
+            err=True,
+        )

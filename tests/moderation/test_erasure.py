@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from moderation import complaints, erasure, lifecycle, retention, sealing
 from moderation.opinion import Judgement
-from moderation.tables import Base, Comment, Delivery, Event, Idempotency
+from moderation.store import open_database
+from moderation.tables import Base, Comment, CommentText, Delivery, Event, Idempotency
 from tests.conftest import NOON, make_site
 
 LATER = NOON + timedelta(minutes=5)
@@ -22,16 +23,28 @@ def site(database, vault):
         return make_site(session, vault, endpoint="https://news.example/webhooks")
 
 
-def write(database, vault, site, *, email="ann@example.com", at=NOON, **fields):
+def write(database, vault, site, *, email="ann@example.com", at=NOON, words=WORDS, **fields):
     with database.writing() as session:
         comment = lifecycle.receive(
-            session, site_id=site.id, vault=vault, now=at, name=f"Ann {WORDS}", email=email,
-            body=f"My {WORDS} is late.", ip="203.0.113.7", user_agent=f"Agent {WORDS}",
-            parent={"id": "p", "body": WORDS}, **fields,
+            session, site_id=site.id, vault=vault, now=at, name=f"Ann {words}", email=email,
+            body=f"My {words} is late.", ip="203.0.113.7", user_agent=f"Agent {words}",
+            parent={"id": "p", "body": words}, **fields,
         )  # fmt: skip
     with database.writing() as session:
-        lifecycle.settle(session, [Judgement(comment, "approve", [{"name": "x", "text": WORDS}])], now=at)
+        lifecycle.settle(session, [Judgement(comment, "approve", [{"name": "x", "text": words}])], now=at)
     return comment.id
+
+
+def erase(database, vault, site):
+    with database.writing() as session:
+        return erasure.erase_person(
+            session,
+            site_id=site.id,
+            email_hash=vault.email_hash("ann@example.com"),
+            by_kind="site",
+            by_id="k",
+            now=LATER,
+        )
 
 
 def dump(database):
@@ -85,6 +98,68 @@ def test_the_bytes_are_gone_from_the_files(sqlite_database, vault, tmp_path):
     erasure.sweep_bytes(sqlite_database.engine)
 
     assert WORDS.encode() not in files()
+
+
+def bytes_in_postgresql(database):
+    """What stands in the files of all tables, their overflow and their indexes."""
+    files = text(
+        "select pg_read_binary_file(pg_relation_filepath(oid)) from pg_class where relkind in ('r', 't', 'i', 'm')"
+        " and pg_relation_size(oid) > 0 and relnamespace::regnamespace::text in ('public', 'pg_toast')"
+    )
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        return b"".join(bytes(row[0]) for row in connection.execute(files))
+
+
+def test_the_bytes_are_gone_from_postgresqls_files_as_well(postgres_url, vault):
+    database = open_database(postgres_url)
+    try:
+        with database.writing() as session:
+            site = make_site(session, vault, endpoint="https://news.example/webhooks")
+        comment_id = write(database, vault, site)
+        with database.writing() as session:
+            session.execute(insert(CommentText).values(comment_id=comment_id, site_id=site.id, text=WORDS))
+        other = write(database, vault, site, email="bob@example.com", words="Bob's own words")
+        assert WORDS.encode() in bytes_in_postgresql(database)
+
+        erase(database, vault, site)
+        left = erasure.sweep_bytes(database.engine)
+
+        assert left == []
+        kept = bytes_in_postgresql(database)
+        assert b"Bob's own words" in kept
+        assert WORDS.encode() not in kept
+        with database.reading() as session:
+            assert session.get(Comment, other).status == "approved"
+    finally:
+        database.engine.dispose()
+
+
+def test_a_table_that_is_large_or_busy_is_named_instead(postgres_url, vault, monkeypatch):
+    monkeypatch.setattr(erasure, "REWRITTEN_BYTES", 0)
+    database = open_database(postgres_url)
+    try:
+        with database.writing() as session:
+            make_site(session, vault)
+
+        assert erasure.sweep_bytes(database.engine) == [table.__tablename__ for table in erasure.HOLD_WORDS]
+    finally:
+        database.engine.dispose()
+
+
+def test_answers_no_longer_quote_what_was_erased(database, vault, site):
+    write(database, vault, site, external_id="c-1", article={"id": "ferry"})
+    with database.writing() as session:
+        answer = lifecycle.receive(
+            session, site_id=site.id, vault=vault, now=NOON, name="Bob", email="bob@example.com", body="No.",
+            parent={"id": "c-1", "body": f"My {WORDS} is late."}, article={"id": "ferry"},
+        )  # fmt: skip
+
+    erase(database, vault, site)
+
+    with database.reading() as session:
+        kept = session.get(Comment, answer.id)
+        assert (kept.body, kept.parent_id, kept.parent_body) == ("No.", "c-1", "")
 
 
 def test_the_site_is_told_and_what_waited_is_not_sent(database, vault, site):
