@@ -42,6 +42,7 @@ def main(data: Path | None, names: tuple[str, ...], short: bool, as_json: bool, 
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip(),
         "short": short,
+        "texts": "real" if data else "demo",
         "machine": machine(),
         "figures": [asdict(figure) | {"met": figure.is_met} for figure in figures],
     }  # fmt: skip

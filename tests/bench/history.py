@@ -68,7 +68,7 @@ def page_of(runs: list[dict[str, Any]]) -> str:
     ]
     for number, run in enumerate(runs, 1):
         machine = run["machine"]
-        short = ", short form" if run["short"] else ""
+        short = (", short form" if run["short"] else "") + f", {run['texts']} comments"
         lines.append(
             f"| {number}: {run['at'][:16].replace('T', ' ')} | `{run['commit']}` | {machine['cores']} × {machine['cpu']} "
             f"| {machine['load']:.1f} | {len(run['figures'])}{short} |"
