@@ -67,7 +67,8 @@ def suggest() -> Response:
     quota.spend(caller, utcnow())
     document = _document()
     text, is_html = _comment(document)
-    said = _suggested(document)
+    # what is not to be kept teaches nothing
+    said = {} if _of_kind(document, "doNotStore", bool) else _suggested(document)
     languages = _languages(document)
     now = utcnow()
     words = scoring.words_of(text) if is_html else text

@@ -15,7 +15,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from moderation import drift, jobs, learning
+from moderation import calibration, drift, jobs, learning
 from moderation.drift import SHIFTED, SHIFTING, Drift
 from moderation.errors import NotFound, TransitionRefused
 from moderation.tables import Label, ModelVersion, Site
@@ -100,6 +100,8 @@ def learn() -> str:
         drift=found,
         spreads=[(one, _word_for(one.index), pictures.spread(one)) for one in found.spreads],
         overturned=_overturned(found),
+        calibration=_calibrated(found),
+        reliability=pictures.reliability(found.calibration, found.calibration_before),
         disagreement=disagreement,
         lately_days=_LATELY_DAYS,
         may=rights().may("senior", site.id),
@@ -264,6 +266,25 @@ def _word_for(index: float | None) -> tuple[str, str]:
     if index >= SHIFTED:
         return _("shifted"), "rejected"
     return (_("shifting"), "held") if index >= SHIFTING else (_("steady"), "approved")
+
+
+def _calibrated(found: Drift) -> tuple[str, str]:
+    """What this week's scores were worth, in words, and the class that goes with it."""
+    week, before = found.calibration, found.calibration_before
+    if week.error is None:
+        return _(
+            "Too few of the held comments were decided this week to tell (%(num)s; it takes %(fewest)s).",
+            num=week.decisions,
+            fewest=calibration.FEWEST,
+        ), "quiet"
+    words = _(
+        "On average a score lay %(error)s from what people decided; chance alone explains %(chance)s.",
+        error=format_decimal(week.error, "0.00"),
+        chance=format_decimal(week.by_chance, "0.00"),
+    )
+    if before.error is not None:
+        words += " " + _("In the four weeks before: %(error)s.", error=format_decimal(before.error, "0.00"))
+    return words, "held" if found.is_miscalibrated else "approved"
 
 
 def _overturned(found: Drift) -> Markup:

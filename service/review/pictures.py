@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from moderation.advice import Advice, Point
+from moderation.calibration import Calibration
 from moderation.drift import Spread
 from moderation.policy import Policy
 from moderation.policy_schema import ATTRIBUTES
@@ -157,6 +158,36 @@ def spread(one: Spread) -> Markup:
     ):
         parts.append(_words(place * step, base + 14, label, anchor))
     return _svg(parts, _("Scores of this week as bars, of the four weeks before as a line"), 210, 78)
+
+
+def reliability(now: Calibration, before: Calibration) -> Markup:
+    """Share rejected by score: discs this week, as large as their decisions, a line for the weeks before.
+
+    The dashes are where scores that mean what they say would lie.
+    """
+    left, base, high = 44, 196, 180
+
+    def at(score: float, share: float) -> str:
+        return f"{left + score * high:.1f} {base - share * high:.1f}"
+
+    parts = [
+        _axes(left, left + high, base, base - high, format_percent(1)),
+        _words(left - 6, base, format_percent(0), "end"),
+        _words(left, base + 16, "0"),
+        _words(left + high, base + 16, "1", "end"),
+        _words(left, base + 34, _("score →")),
+        _words(left, 11, _("↑ rejected by people")),
+        _path("axis dashed", f"M{at(0, 0)}L{at(1, 1)}"),
+    ]
+    if before.error is not None:
+        parts.append(_path("line", "M" + "L".join(at(score, share) for score, share, _many in before.bins)))
+    most = max((many for _score, _share, many in now.bins), default=1)
+    for score, share, many in now.bins if now.error is not None else ():
+        x, y = (float(part) for part in at(score, share).split())
+        parts.append(_disc("q", x, y, round(2.5 + 5 * math.sqrt(many / most), 1)))
+    return _svg(
+        parts, _("Share rejected by score: discs this week, the line in the four weeks before"), 240, 236
+    )
 
 
 def over_versions(rows: Sequence[tuple[str, float | None, str]], *, title: str, low: float = 0.0) -> Markup:

@@ -399,3 +399,16 @@ def test_the_discovery_document_names_our_own_address(server):
     assert found.json()["rootUrl"] == f"{server.url}/"
     assert found.json()["resources"]["comments"]["methods"]["analyze"]["path"] == "v1alpha1/comments:analyze"
     assert other.status_code == 404
+
+
+def test_a_suggestion_that_is_not_to_be_kept_teaches_nothing(server):
+    document = {
+        "comment": {"text": f"{HAM} not to be kept"},
+        "attributeScores": {"TOXICITY": {"summaryScore": {"value": 1}}},
+    }
+    for keeps in (False, True):
+        assert post(server, {**document, "doNotStore": not keeps}, "comments:suggestscore").status_code == 200
+
+        with server.database.reading() as session:
+            kept = session.scalars(select(Label).where(Label.text == f"{HAM} not to be kept")).all()
+        assert len(kept) == keeps
