@@ -106,19 +106,22 @@ def _places(body: str, read: Reading) -> tuple[list[tuple[int, int]], Array]:
 
 
 def _shared(begins: Array, ends: Array, word_of_byte: Array, added: Array, words: int) -> Array:
-    """Sum over n-grams, each spread evenly over its bytes that belong to a word; the last row is homeless."""
-    out = np.zeros((words + 1, added.shape[1]))
-    widths = ends - begins
-    for width in np.unique(widths):
-        mine = np.flatnonzero(widths == width)
-        places = word_of_byte[np.minimum(begins[mine, None] + np.arange(width), len(word_of_byte) - 1)]
-        inside = places >= 0
-        owned = inside.sum(axis=1)
-        for column in range(int(width)):
-            weight = np.where(
-                owned > 0, inside[:, column] / np.maximum(owned, 1), 1.0 if column == 0 else 0.0
-            )
-            place = np.where(inside[:, column], places[:, column], words)
-            for head in range(added.shape[1]):
-                out[:, head] += np.bincount(place, added[mine, head] * weight, words + 1)
+    """Sum over n-grams, each spread evenly over its bytes that belong to a word; the last row is homeless.
+
+    What a gram gives to each of its bytes is put down where it begins and taken back where it ends: one
+    running sum over the text has it everywhere.
+    """
+    size, heads = len(word_of_byte), added.shape[1]
+    ends = np.minimum(ends, size)
+    inside = word_of_byte >= 0
+    before = np.concatenate([[0], np.cumsum(inside)])
+    owned = before[ends] - before[begins]
+    homeless = owned == 0
+    each = np.where(homeless[:, None], 0.0, added / np.maximum(owned, 1)[:, None])
+    of = word_of_byte[inside]
+    out = np.zeros((words + 1, heads))
+    for head in range(heads):
+        steps = np.bincount(begins, each[:, head], size + 1) - np.bincount(ends, each[:, head], size + 1)
+        out[:words, head] = np.bincount(of, np.cumsum(steps)[:size][inside], words)[:words]
+        out[words, head] = added[homeless, head].sum()
     return out
