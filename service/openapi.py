@@ -77,7 +77,7 @@ def docs() -> str:
         calls=calls,
         about=about,
         problems=list(_problems()),
-        fields_of=lambda schema: _fields(document, schema),
+        fields_of=lambda schema: fields_of(document, schema),
         marked=_marked,
     )
 
@@ -89,7 +89,7 @@ def _problems() -> Iterator[tuple[str, str, list[int]]]:
         yield slug, title, sorted(statuses or {500})
 
 
-def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[dict[str, Any]]:
+def fields_of(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[dict[str, Any]]:
     """A schema's fields as lines of a table; those of an object inside follow it."""
     schema = _resolved(document, schema)
     for name, field in schema.get("properties", {}).items():
@@ -104,8 +104,8 @@ def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
             "choices": inner.get("enum") or (),
             "most": inner.get("maxLength") or inner.get("maximum"),
         }
-        yield from _fields(document, inner, f"{prefix}{name}.")
-        yield from _fields(document, items, f"{prefix}{name}[].")
+        yield from fields_of(document, inner, f"{prefix}{name}.")
+        yield from fields_of(document, items, f"{prefix}{name}[].")
 
 
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
