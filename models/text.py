@@ -17,6 +17,7 @@ from importlib import resources
 from typing import Any
 
 from models import glance, normalise
+from models.fold import FOLD
 from models.glance import Glance
 
 LINK_WORD, MAIL_WORD = "urllink", "mailaddress"
@@ -52,6 +53,8 @@ _DOTTED = re.compile(r"\.[^\W_]{2}")
 _DEFANGED = re.compile(r"\s?(?:\[\.\]|\(\.\)|[\[(]dot[\])])\s?", re.I)
 _BROKEN_SCHEME = re.compile(r"\bh(?:xx|\*\*)p(s?)://", re.I)
 _MAYBE_PHONE = re.compile(r"(?<![\w.,])(?:\+|00)?[(\d](?:[ ().\u00a0/-]?\d){7,15}(?![\w,])")
+#: Marks that word processors set, each as the model reads it; nothing else about them tells anything.
+_TYPESET = {ord(mark): FOLD[ord(mark)] for mark in "‘’‚‛“”„–—―…"}
 #: The look itself costs as much as it spares three texts.
 _FEWEST_TO_GLANCE = 4
 #: Of a phone number; and how much of a text tells its language.
@@ -63,21 +66,30 @@ def read_all(texts: Sequence[Text]) -> list[Reading]:
     """As :func:`read` for each; one look at the whole batch tells what can be left out for whom."""
     if len(texts) < _FEWEST_TO_GLANCE:
         return [read(text) for text in texts]
-    seen = glance.look([text.body for text in texts])
-    return [
-        read(text) if of is None or of.may_hold_link or not of.is_plain else _read_plain(text, of)
-        for text, of in zip(texts, seen, strict=True)
-    ]
+    shown = [text.body if text.body.isascii() else text.body.translate(_TYPESET) for text in texts]
+    readings = []
+    for text, body, seen in zip(texts, shown, glance.look(shown), strict=True):
+        if seen is None:
+            readings.append(read(text))
+            continue
+        spans = _links(text.body) if seen.may_hold_link and _may_hold_link(text.body) else []
+        plain = seen.is_plain and not spans
+        readings.append(_read_plain(text, body, seen) if plain else _read(text, spans))
+    return readings
 
 
-def _read_plain(text: Text, seen: Glance) -> Reading:
-    """Read a body in plain ASCII without links or disguises: the same facts, most of them known by now."""
+def _read_plain(text: Text, shown: str, seen: Glance) -> Reading:
+    """Read a body without links or disguises: the same facts, most of them known by now.
+
+    :param shown: the body, typeset marks written in ASCII.
+    """
     body, letters = text.body, seen.letters
-    model_text = normalise.plain(body, seen.is_marked)
-    words = (body if seen.is_marked else model_text).split()
+    model_text = normalise.plain(shown, seen.is_marked)
+    words = (body if seen.is_marked or shown is not body else model_text).split()
     scripts = ["Latin"] if letters else []
     # The words that tell English stand among those not yet stripped of their commas: mostly they suffice.
-    sample = words if len(body) <= _SAMPLE and not seen.is_marked else body[:_SAMPLE].lower().split()
+    is_sample = len(body) <= _SAMPLE and not seen.is_marked and shown is body
+    sample = words if is_sample else body[:_SAMPLE].lower().replace("’", "'").split()
     english = len(_ONLY_ENGLISH.intersection(sample))
     if english >= 2 and english * 8 >= len(sample) and letters:
         language, certain = "en", True
@@ -101,8 +113,11 @@ def _read_plain(text: Text, seen: Glance) -> Reading:
 
 def read(text: Text) -> Reading:
     """Find the facts of a comment and what the model reads of it."""
+    return _read(text, _links(text.body) if _may_hold_link(text.body) else [])
+
+
+def _read(text: Text, spans: list[tuple[int, int, dict[str, Any] | None]]) -> Reading:
     body = text.body
-    spans = _links(body) if _may_hold_link(body) else []
     links = [fact for _, _, fact in spans if fact]
     cuts = tuple((begin, end, LINK_WORD if fact else MAIL_WORD) for begin, end, fact in spans)
     links += _links_beside(text)

@@ -17,7 +17,7 @@ WORDS = (
     "@harbour", "me@example.com", "http://example.org/x?y=1", "//localhost", "www.spam.ru", "end.Next", "end.it", "the.In",
     "x.In/page", "example[.]com", "cheap(dot)shop", "site dot] com", "hxxp://bad.top", "1.2.3.4", "xn--e1afmkfd.xn--p1ai",
     "+49 170 1234567", "(555) 123-4567", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "0x" + "a1" * 20, "&amp;", "&", "<b>", "a<b",
-    "naïve", "пример", "\u200b", "😀", "it’s", "\n", "\r\n", "\t", "\x00", "\x0b", "\x1c", "\x7f", "_", "a b c d", "s, t, u, p", "1 2 3",
+    "naïve", "“so”", "don’t", "–", "—", "…", "……", "‘a b c’", "пример", "\u200b", "😀", "it’s", "\n", "\r\n", "\t", "\x00", "\x0b", "\x1c", "\x7f", "_", "a b c d", "s, t, u, p", "1 2 3",
 )  # fmt: skip
 GLUE = st.sampled_from([" ", " ", " ", "", ".", ". ", ", ", "-", "\n", "!", "/", "  "])
 
