@@ -106,7 +106,7 @@ def test_without_a_stream_the_page_asks_by_itself(desk, sign_in, fault):
     assert seconds < 9.0
 
 
-def test_many_open_desks_take_no_thread_from_those_who_send_comments(desk, web):
+def test_many_open_desks_take_no_thread_from_those_who_send_comments(desk, web, capsys):
     comment = desk.add_comment("Fool")
     person, key = desk.add_person(), sites.new_site_key()
     with desk.database.writing() as session:
@@ -134,6 +134,8 @@ def test_many_open_desks_take_no_thread_from_those_who_send_comments(desk, web):
         assert psutil.Process(process.pid).num_threads() - threads <= 2
     assert slowest < 1.0
     assert all(told)
+    with capsys.disabled():
+        print(f"\nwith 60 open desks the slowest of 20 comments was accepted in {slowest * 1000:.0f} ms")
 
 
 def test_a_stream_ends_in_time_and_the_pages_that_left_are_forgotten(desk, monkeypatch):

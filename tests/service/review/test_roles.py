@@ -15,6 +15,7 @@ GETS = {
     "/desk/held": (200, 200, 200, 200, 200),
     "/desk/escalated": (200, 200, 200, 200, 200),
     "/desk/pulse": (200, 200, 200, 200, 200),
+    "/desk/live": (204, 204, 204, 204, 204),
     "/desk/held?site=estuary-post": (200, 404, 200, 200, 200),
     "/desk/comments/{comment}": (200, 404, 200, 200, 200),
     "/desk/like/author/{comment}": (403, 404, 200, 200, 200),
