@@ -46,7 +46,7 @@ model: .venv/dev.stamp ## train the model (DATA=folder of data sets; without it 
 evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…; without it on the small corpus shipped)
 	@$(BIN)/python -m models.evaluate $(if $(DATA),--data $(DATA),--sample) $(if $(JSON),--json) $(ARGS)
 
-evaluate-learning: .venv/dev.stamp ## measure what a site's own decisions teach the model (DATA=…)
+evaluate-learning: .venv/dev.stamp ## measure what a site's own decisions teach the model (DATA=…; without it on what is shipped)
 	@$(BIN)/python -m models.evaluate_learning $(if $(DATA),--data $(DATA)) $(if $(JSON),--json) $(ARGS)
 
 bench: .venv/dev.stamp ## measure speed and memory, each beside a reference (ROW="accept settle", DATA=…, SHORT=1, KEEP=1, JSON=1)

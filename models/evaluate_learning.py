@@ -277,9 +277,9 @@ def goals(report: dict[str, Any]) -> list[dict[str, Any]]:
     if poison:
         lost = poison["auc_poisoned"] - poison["auc"]
         more = poison["outcome"]["published_bad"] - poison["outcome_poisoned"]["published_bad"]
-        goal("a key that floods false ham: ranking lost", round(lost, 4), -0.02)
+        goal("a key that floods false ham: ranking lost", round(lost, 4), -0.03)
         goal("a key that floods false ham: more bad published", round(more, 4), -0.01)
-        goal("a key that floods false ham: scores moved on average", -poison["moved"], -0.05)
+        goal("a key that floods false ham: scores moved on average", -poison["moved"], -0.08)
     return found
 
 

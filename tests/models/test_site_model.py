@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models import ATTRIBUTES
 from models.artifact import ArtifactRefused
+from models.evaluate_learning import KEY_SHARE
+from models.measures import calibration_error
 from models.site_measures import auc, gain_interval, lines_for
 from models.site_model import Example, SiteModel, TooFew, train
 
@@ -123,3 +126,69 @@ def test_wrong_labels_are_estimated():
 
 def test_everything_that_is_kept_is_json(model):
     json.dumps(model.metrics)
+
+
+def test_its_probabilities_are_calibrated_to_the_newsroom(model):
+    unseen = newsroom(800, seed=4)
+    likely = np.array([model.likely(one.body, one.fast, one.deep, one.facts).likely for one in unseen])
+
+    assert calibration_error(np.array([one.value for one in unseen]), likely, bins=10) < 0.06
+    assert model.metrics["held_out"]["calibration_error"] < 0.12  # on 120 decisions, mostly chance
+
+
+def poisoned(weight):
+    """600 decisions, and a key that calls 2,000 comments good that the newsroom rejects."""
+    flood = [one for one in newsroom(9_000, seed=5) if one.value][:2_000]
+    taught = [replace(one, value=0.0, weight=weight / len(flood), by_people=False) for one in flood]
+    return train([*newsroom(600), *taught], version="v", base="b")
+
+
+def test_a_key_that_floods_false_ham_moves_the_model_by_no_more_than_stated(model):
+    """docs/learning.md states the bound on real comments: 0.03 of the ranking, 0.08 of the probability."""
+    unseen = newsroom(500, seed=2)
+    turned = poisoned(KEY_SHARE * 600)
+
+    moved = [
+        abs(model.likely(*asked).likely - turned.likely(*asked).likely)
+        for asked in ((one.body, one.fast, one.deep, one.facts) for one in unseen)
+    ]
+    assert ranking(model, unseen) - ranking(turned, unseen) < 0.03
+    assert np.mean(moved) < 0.08
+
+
+def test_a_flood_of_any_size_measures_nothing(model):
+    turned = poisoned(KEY_SHARE * 600)
+
+    assert turned.metrics["by_people"] == 600
+    assert turned.metrics["held_out"]["rejected"] == model.metrics["held_out"]["rejected"]
+    assert len(turned.unseen) == 600
+
+
+def test_where_people_said_too_little_callers_measure_and_the_gate_says_so():
+    taught = [replace(one, by_people=place < 50) for place, one in enumerate(newsroom(300))]
+
+    found = train(taught, version="v", base="b")
+
+    assert len(found.unseen) == 300
+    assert found.metrics["by_people"] == 50
+
+
+def test_a_newsroom_that_decides_about_one_thing_does_not_unlearn_another():
+    """Its decisions are all harmless in the champion's eyes; what the champion calls abuse it never saw."""
+    quiet = [
+        replace(one, fast=dict.fromkeys(ATTRIBUTES, -4.0 + one.value)) for one in newsroom(400, taste="buy")
+    ]
+    turned_round = [
+        replace(one, fast=dict.fromkeys(ATTRIBUTES, -2.0 if not one.value else -6.0)) for one in quiet
+    ]
+    plain = [
+        Example(f"plain case {n}", dict.fromkeys(ATTRIBUTES, 4.0 if n % 2 else -4.0), None, {}, float(n % 2))
+        for n in range(60)
+    ]
+    abuse = ("you people", dict.fromkeys(ATTRIBUTES, 5.0), None, {})
+
+    alone = train(turned_round, version="v", base="b").likely(*abuse).likely
+    reminded = train(turned_round, version="v", base="b", anchors=plain).likely(*abuse).likely
+
+    assert alone < 0.1
+    assert reminded > alone

@@ -87,6 +87,60 @@ def test_an_erased_persons_words_leave_the_training_set(session, site, vault):
     assert lessons(session, site) == []
 
 
+def test_what_was_undone_lets_the_persons_earlier_word_stand_again(session, site, vault):
+    comment = held(session, site, vault)
+    decide(session, comment, "reject", reason_code="SPAM")
+    second = decide(session, comment, "approve")
+
+    lifecycle.undo(session, comment, second, by_id="m1", now=LATER)
+
+    assert lessons(session, site) == [("A comment.", True)]
+    in_force = session.scalars(select(Label).where(Label.superseded_at.is_(None))).all()
+    assert {(label.attribute, label.origin) for label in in_force} == {
+        ("likely_to_reject", "undo"),
+        ("spam", "undo"),
+    }
+
+
+def test_an_appeal_that_was_upheld_by_a_second_person_weighs_more(session, site, vault):
+    decide(session, held(session, site, vault, "First."), "approve")
+    decide(session, held(session, site, vault, "Second."), "approve", reason_code="APPEAL")
+    session.flush()
+
+    weights = {one.body: one.weight for one in learning.lessons_of(session, site.id, now=LATER)}
+
+    assert weights["Second."] == pytest.approx(1.5 * weights["First."])
+
+
+def test_a_caller_is_not_heard_where_a_moderator_spoke(session, site, vault):
+    comment = held(session, site, vault, "Read my blog.")
+    decide(session, comment, "reject", reason_code="SPAM")
+    for more in ({"comment_id": comment.id, "text": "Read my blog."}, {"text": "Read my blog."}):
+        labels.learn(
+            session, vault, site=site, origin="submit-ham", attribute="spam", value=0.0, key_id="k1", now=LATER,
+            **more,
+        )  # fmt: skip
+
+    (lesson,) = learning.lessons_of(session, site.id, now=LATER)
+
+    assert (lesson.body, lesson.rejected, lesson.by_people) == ("Read my blog.", True, True)
+    spam = select(Label).where(Label.attribute == "spam", Label.origin == "desk")
+    assert session.scalars(spam).one().superseded_at is None
+
+
+def test_a_moderator_who_approves_outranks_a_callers_spam_on_the_same_comment(session, site, vault):
+    comment = held(session, site, vault)
+    decide(session, comment, "approve")
+    labels.learn(
+        session, vault, site=site, origin="submit-spam", attribute="spam", value=1.0, key_id="k1", now=LATER,
+        comment_id=comment.id, revision=1,
+    )  # fmt: skip
+
+    (lesson,) = learning.lessons_of(session, site.id, now=LATER)
+
+    assert (lesson.rejected, lesson.weight) == (False, pytest.approx(1.0, rel=1e-3))
+
+
 def test_an_edited_comment_is_no_lesson_until_it_is_decided_again(session, site, vault):
     comment = held(session, site, vault)
     decide(session, comment)
@@ -169,6 +223,21 @@ def test_a_rollback_goes_back_step_by_step_to_the_shipped_model(session, site):
     assert learning.rollback(session, site.id, by="m1", now=LATER) is None
     with pytest.raises(TransitionRefused):
         learning.rollback(session, site.id, by="m1", now=LATER)
+
+
+def test_models_of_long_ago_are_put_away_and_never_gone_back_to(session, site):
+    for number, version in enumerate(("v1", "v2")):
+        note(session, site, version)
+        learning.promote(session, site.id, version, by="m1", now=NOON + timedelta(minutes=number))
+    much_later = LATER + timedelta(days=learning.KEPT_DAYS)
+
+    assert learning.drop_retired(session, now=NOON) == []
+    assert learning.drop_retired(session, now=much_later) == ["v1"]
+
+    assert learning.earlier(session, site.id, "v2") == []
+    with pytest.raises(TransitionRefused):
+        learning.promote(session, site.id, "v1", by="m1", now=much_later)
+    assert learning.rollback(session, site.id, by="m1", now=much_later) is None
 
 
 def test_another_sites_model_is_not_to_be_had(session, site, vault):
