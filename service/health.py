@@ -9,12 +9,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy import func, select, text
+from ulid import ULID
 
 from moderation import breaker
 from moderation.drift import kept_of
 from moderation.migrations import current, newest
 from moderation.redis_address import client_of
-from moderation.tables import Comment, Delivery, Heartbeat, Site
+from moderation.tables import Comment, Decision, Delivery, Heartbeat, Site
 from service import auth
 from service.auth import OPEN
 from service.door import database, settings, utcnow
@@ -24,6 +25,7 @@ RULES = {"health.healthz": OPEN, "health.readyz": OPEN, "health.metrics": OPEN}
 #: The sweep beats every few seconds; a part that is silent for longer than this does no work.
 SILENT_AFTER = timedelta(seconds=60)
 _PATIENCE_SECONDS = 1.0
+_HOUR = timedelta(hours=1)
 
 
 @bp.get("/healthz")
@@ -108,14 +110,26 @@ def _stock() -> Iterator[str]:
         ).one()
         held = session.scalar(select(func.count()).where(Comment.status == "held"))
         waits = (Delivery.status == breaker.DUE, Delivery.due_at <= now)
-        due = session.scalar(select(func.count()).where(*waits))
+        due = session.execute(select(func.count(), func.min(Delivery.due_at)).where(*waits)).one()
+        decided = session.execute(
+            select(Decision.by_kind, Decision.new_status, func.count())
+            # Ids begin with their time: the last hour is the end of the primary key.
+            .where(Decision.id >= str(ULID.from_datetime(now - _HOUR)), Decision.new_status != "erased")
+            .group_by(Decision.by_kind, Decision.new_status)
+        ).all()
         beats = session.execute(select(Heartbeat.part, Heartbeat.at)).all()
         drifts = [(site.slug, kept_of(site)) for site in session.scalars(select(Site))]
     oldest = (now - waiting[1]).total_seconds() if waiting[1] else 0.0
+    late = (now - due[1]).total_seconds() if due[1] else 0.0
     yield from _gauge("btl_comments_unjudged", "Comments that wait for the machine", waiting[0])
     yield from _gauge("btl_oldest_unjudged_seconds", "Age of the oldest of them", round(oldest, 3))
     yield from _gauge("btl_comments_held", "Comments that wait for a person", held)
-    yield from _gauge("btl_deliveries_due", "Deliveries whose time has come", due)
+    yield from _gauge("btl_deliveries_due", "Deliveries whose time has come", due[0])
+    yield from _gauge("btl_oldest_due_seconds", "How late the latest of them is", round(late, 3))
+    name = "btl_decisions_last_hour"
+    yield f"# HELP {name} Decisions of the last hour, by whom and to which status\n# TYPE {name} gauge\n"
+    for by_kind, status, count in decided:
+        yield f'{name}{{by="{by_kind}",status="{status}"}} {count}\n'
     name = "btl_heartbeat_age_seconds"
     yield f"# HELP {name} Seconds since a part last worked\n# TYPE {name} gauge\n"
     for part, at in beats:

@@ -10,9 +10,10 @@ from sqlalchemy import text, update
 from moderation import store
 from moderation.settings import Settings
 from moderation.store import open_database
-from moderation.tables import Heartbeat, Site
+from moderation.tables import Delivery, Endpoint, Event, Heartbeat, Site
 from service.door import utcnow
 from tests.service.conftest import open_app
+from tests.service.test_api import judge
 
 
 @pytest.fixture
@@ -92,6 +93,40 @@ def test_what_waits_is_counted_from_the_rows(site):
     assert "btl_comments_held 0" in lines
     assert any(line.startswith('btl_heartbeat_age_seconds{part="score"}') for line in lines)
     assert any(line.startswith("btl_requests_total{") and 'route="/v1/comments"' in line for line in lines)
+
+
+def test_decisions_and_late_webhooks_are_counted_from_the_rows(site):
+    for verdict in ("approve", "reject", "approve"):
+        judge(site, site.send().json["id"], verdict)
+    answer = site.post(f"/v1/comments/{site.send().json['id']}/decisions", {"action": "approve"})
+    assert answer.status_code == 201
+    with site.database.writing() as session:
+        event = Event(
+            site_id=site.site_id,
+            type="ping",
+            payload={},
+            created_at=utcnow(),
+        )
+        endpoint = Endpoint(
+            site_id=site.site_id, url="https://a.example", events=[], secret_encrypted="x",
+            status="active", created_at=utcnow(),
+        )  # fmt: skip
+        session.add_all([event, endpoint])
+        session.flush()
+        session.add(
+            Delivery(
+                site_id=site.site_id, event_id=event.id, endpoint_id=endpoint.id,
+                due_at=utcnow() - timedelta(seconds=90), created_at=utcnow(),
+            )
+        )  # fmt: skip
+
+    lines = site.client.get("/metrics").text.splitlines()
+
+    assert 'btl_decisions_last_hour{by="policy",status="approved"} 2' in lines
+    assert 'btl_decisions_last_hour{by="policy",status="rejected"} 1' in lines
+    assert 'btl_decisions_last_hour{by="site",status="approved"} 1' in lines
+    [late] = [line for line in lines if line.startswith("btl_oldest_due_seconds ")]
+    assert 90 <= float(late.split()[1]) < 120
 
 
 def test_what_the_watch_found_of_drift_is_shown_for_each_site(site):

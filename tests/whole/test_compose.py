@@ -312,7 +312,8 @@ def test_every_query_of_the_dashboard_and_the_alerts_runs_on_real_figures(here, 
         server.wait(timeout=30)
 
     # Nobody called a compatible endpoint, so that one has no series yet.
-    assert without_figures in ([], ["btl_foreign_calls_total"])
+    # Nobody called a compatible endpoint, and a week's people have not decided: these have no series yet.
+    assert set(without_figures) <= {"btl_foreign_calls_total", "btl_calibration_error"}
 
 
 def test_every_alert_has_its_chapter():
