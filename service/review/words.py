@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from babel import Locale, UnknownLocaleError, dates
@@ -108,19 +108,20 @@ def marked(text: str, spans: Mapping[str, Any] | None, attributes: Sequence[str]
         return escape(text)
     most = max(piece[2] for piece in pieces)
     cuts = sorted({0, len(text), *(p[0] for p in pieces), *(p[1] for p in pieces)})
-    out: list[Markup] = []
-    last: tuple[int, str] | None = None
-    run = ""
+    kinds: list[tuple[int, str] | None] = []
     for begin, end in pairwise(cuts):
         over = [piece for piece in pieces if piece[0] <= begin and end <= piece[1]]
         best = max(over, key=lambda piece: piece[2], default=None)
-        kind = (_level(best[2] / most), best[3]) if best else None
-        if kind != last:
-            out.append(_piece(run, last))
-            run, last = "", kind
-        run += text[begin:end]
-    out.append(_piece(run, last))
-    return Markup().join(out)
+        kinds.append((_level(best[2] / most), best[3]) if best else None)
+    for place in range(1, len(kinds) - 1):
+        # The space between two marked words belongs to the phrase that they make.
+        before, after = kinds[place - 1], kinds[place + 1]
+        if kinds[place] is None and before and after and text[cuts[place] : cuts[place + 1]] == " ":
+            kinds[place] = min(before, after)
+    runs = groupby(zip(pairwise(cuts), kinds, strict=True), key=lambda pair: pair[1])
+    return Markup().join(
+        _piece("".join(text[begin:end] for (begin, end), _ in run), kind) for kind, run in runs
+    )
 
 
 def _piece(text: str, kind: tuple[int, str] | None) -> Markup:

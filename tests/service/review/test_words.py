@@ -36,9 +36,13 @@ def span(begin, end, contribution=1.0):
          '<mark class="m1" title="Insult">a</mark> &lt;b&gt; 👍 <mark class="m3" title="Insult">c</mark>'),
         ([span(0, 5, 0.5), span(2, 5, 1.0)],
          '<mark class="m2" title="Insult">a </mark><mark class="m3" title="Insult">&lt;b&gt;</mark> 👍 c'),
+        ([span(0, 1, 0.2), span(2, 5, 0.2)], '<mark class="m3" title="Insult">a &lt;b&gt;</mark> 👍 c'),
+        ([span(0, 1, 1.0), span(2, 5, 0.1)],
+         '<mark class="m3" title="Insult">a</mark><mark class="m1" title="Insult"> &lt;b&gt;</mark> 👍 c'),
         ([span(0, 5, -1.0), span(7, 900), span(5, 2)], 'a &lt;b&gt; 👍<mark class="m3" title="Insult"> c</mark>'),
     ],
-    ids=["none", "escaped inside", "counted in characters", "two strengths", "the stronger on top", "out of range"],
+    ids=["none", "escaped inside", "counted in characters", "two strengths", "the stronger on top", "neighbours are one phrase",
+         "a space goes with the weaker", "out of range"],
 )  # fmt: skip
 def test_marks_stand_where_the_explanation_says(page, spans, marked):
     assert words.marked("a <b> 👍 c", {"insult": {"spans": spans}}) == marked
