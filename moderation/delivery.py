@@ -72,11 +72,14 @@ class Result:
 def body_of(event: Event) -> bytes:
     """The bytes of an event, the same in every attempt: the signature is over them.
 
-    Keys are sorted because PostgreSQL's JSONB keeps them in an order of its own.
+    Keys are sorted because PostgreSQL's JSONB keeps them in an order of its own. Half a surrogate pair, which
+    SQLite keeps, becomes a question mark: one such event must not stop every site's.
     """
     at = event.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     message = {"type": event.type, "timestamp": at, "data": event.payload}
-    return json.dumps(message, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(message, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
+        errors="replace"
+    )
 
 
 def send(egress: Egress, parcel: Parcel, *, clock: Callable[[], datetime]) -> Result:

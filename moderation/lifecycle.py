@@ -285,7 +285,7 @@ def decide(
         by_kind=by_kind,
         by_id=by_id,
         reason_code=reason_code,
-        note=note,
+        note=clean(note)[0],
         now=now,
     )
     event_type = event_type_for(was_published=was_published, had_verdict_before=True, status=new)

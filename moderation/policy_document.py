@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,6 +24,9 @@ from moderation.policy_schema import CONDITION_SUBJECTS, SCHEMA
 MOST_CHARACTERS = 400_000
 DEEPEST = 40
 MOST_CONDITIONS = 2_000
+
+
+_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def fault(pointer: str, message: str, hint: str = "", line: int | None = None) -> Fault:
@@ -125,11 +129,26 @@ def faults_of(document: Any, lines: Mapping[str, int] | None = None) -> list[Fau
         ):
             found.extend(_said(error))
         found.extend(_meant(document, ()))
+        found.extend(_unkeepable(document, ()))
     except RecursionError:
         return [fault("", "Nested too deeply.", f"At most {DEEPEST} levels.", None)]
     known = lines or {}
     placed = {Fault(one.pointer, one.detail, _line_of(one.pointer, known)) for one in found}
     return sorted(placed, key=lambda one: (one.line or 0, one.pointer, one.detail))
+
+
+def _unkeepable(part: Any, path: tuple[Any, ...]) -> Iterator[Fault]:
+    """Text that no database keeps and no webhook carries: what is named here stands in events."""
+    if isinstance(part, dict):
+        for key, inner in part.items():
+            yield from _unkeepable(str(key), path)
+            yield from _unkeepable(inner, (*path, key))
+    elif isinstance(part, list):
+        for place, inner in enumerate(part):
+            yield from _unkeepable(inner, (*path, place))
+    elif isinstance(part, str) and _UNKEEPABLE.search(part):
+        shown = pointer_of(path).encode("utf-8", "replace").decode()
+        yield fault(shown, "Holds a character that cannot be kept: NUL, or half of a pair.", "Take it out.")
 
 
 def _line_of(pointer: str, lines: Mapping[str, int]) -> int | None:

@@ -159,13 +159,13 @@ class ScoreIn(In):
 class EndpointIn(In):
     url = Loose(most=2000, required=True, metadata={"format": "uri", "description": "Public, http or https."})
     events = fields.List(fields.String(), load_default=list, metadata={"description": "None means all."})
-    description = Words(most=200, one_line=True, may_be_blank=True, load_default="")
+    description = Loose(most=200, load_default="")
 
 
 class EndpointChange(In):
     url = Loose(most=2000, metadata={"format": "uri"})
     events = fields.List(fields.String())
-    description = Words(most=200, one_line=True, may_be_blank=True)
+    description = Loose(most=200)
     status = fields.String(
         validate=validate.OneOf(("active", "disabled"), error="Is none of {choices}."),
     )

@@ -6,9 +6,11 @@ process that a test starts imports it too (the site module looks for this name).
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
+import unicodedata
 from typing import Any
 
 #: A file that every cut-off process writes its tries to.
@@ -34,9 +36,13 @@ def is_here(host: Any) -> bool:
 
 
 def _is_address(host: Any) -> bool:
+    """Also as a number, in octal, in hexadecimal or in other digits: no name server is asked for these."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except (ValueError, AttributeError):
+        name = unicodedata.normalize("NFKC", host).partition("%")[0]
+        with contextlib.suppress(OSError):
+            return bool(socket.inet_aton(name))
+        ipaddress.ip_address(name)
+    except (ValueError, TypeError):
         return False
     return True
 

@@ -7,8 +7,11 @@ import json
 import time
 
 import pytest
+from sqlalchemy import select
 
 from moderation import logs
+from moderation.delivery import body_of
+from moderation.tables import Event
 from service.fields import Words
 from service.schemas import CommentIn
 from tests.service.conftest import HELLO
@@ -60,6 +63,56 @@ def test_odd_characters_in_any_field_break_nothing(site_on_both, field, text):
     answer = site_on_both.post("/v1/comments", data=json.dumps(sent), content_type="application/json")
 
     assert answer.status_code in (202, 422), answer.json
+
+
+UNKEEPABLE = "a\x00b\ud800c"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document"),
+    [
+        ("PUT", "/v1/policy", {"name": UNKEEPABLE}),
+        ("PUT", "/v1/policy", {"sections": {UNKEEPABLE: {}}}),
+        (
+            "PUT",
+            "/v1/policy",
+            {"rules": [{"name": UNKEEPABLE, "when": {"author": "verified"}, "then": "hold"}]},
+        ),
+        ("PUT", "/v1/policy", {"rules": [{"name": "n", "when": {"section": [UNKEEPABLE]}, "then": "hold"}]}),
+        ("POST", "/v1/policy/backtest", {"policy": {"name": UNKEEPABLE}}),
+        ("POST", "/v1/endpoints", {"url": "https://8.8.8.8/", "description": UNKEEPABLE}),
+        ("POST", "/v1/endpoints", {"url": "https://8.8.8.8/" + UNKEEPABLE}),
+        ("POST", "/v1/endpoints", {"url": "https://8.8.8.8/", "events": [UNKEEPABLE]}),
+        ("PATCH", "/v1/endpoints/{endpoint}", {"description": UNKEEPABLE}),
+        ("POST", "/v1/comments/{comment}/decisions", {"action": "approve", "note": UNKEEPABLE}),
+        ("POST", "/v1/comments/{comment}/decisions", {"action": "reject", "reason_code": UNKEEPABLE}),
+        ("POST", "/v1/comments/{comment}/reports", {"reason": "OTHER", "text": UNKEEPABLE}),
+        ("POST", "/v1/comments/{comment}/appeals", {"text": UNKEEPABLE}),
+        ("PUT", "/v1/comments/{comment}", {"body": UNKEEPABLE, "name": UNKEEPABLE}),
+        ("POST", "/v1/score", {"text": UNKEEPABLE, "name": UNKEEPABLE}),
+        ("POST", "/v1/erasures", {"author_id": UNKEEPABLE}),
+        ("POST", "/v1/erasures", {"email": UNKEEPABLE + "@example.org"}),
+    ],
+)
+def test_what_no_database_keeps_is_cleaned_or_refused_in_every_document(site_on_both, method, path, document):
+    site = site_on_both
+    comment = site.send().json["id"]
+    made = site.post("/v1/endpoints", {"url": "https://8.8.8.8/"}).json["id"]
+
+    answer = site.call(
+        method,
+        path.format(comment=comment, endpoint=made),
+        data=json.dumps(document),
+        content_type="application/json",
+    )
+
+    assert answer.status_code < 500, answer.json
+    if answer.status_code < 300:
+        # What is kept can be sent on: the bytes of a webhook are UTF-8.
+        assert not {"\x00", "\ud800"} & set(json.dumps(answer.json, ensure_ascii=False))
+        with site.database.reading() as session:
+            for event in session.scalars(select(Event)):
+                body_of(event)
 
 
 def test_time_grows_with_the_length_and_no_faster():

@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook
 
 from moderation import breaker, delivery, endpoints
 from moderation.egress import Egress
-from moderation.tables import Attempt, Delivery
+from moderation.tables import Attempt, Delivery, Event
 from moderation.targets import Targets
 from moderation.vault import vault_of
 from tests.conftest import NOON
@@ -172,3 +172,10 @@ def test_a_receiver_with_the_public_library_accepts_what_arrives(session, vault,
     assert message["type"] == "comment.approved"
     assert message["data"]["body"] == "Grüße"
     assert got.headers["content-type"] == "application/json"
+
+
+def test_an_event_that_is_no_unicode_stops_nobody():
+    """As an older version let a policy's words in, on SQLite."""
+    event = Event(type="comment.held", payload={"reasons": [{"text": "a\ud800b"}]}, created_at=NOON)
+
+    assert b'"text":"a?b"' in delivery.body_of(event)
