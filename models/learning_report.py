@@ -21,7 +21,7 @@ COLUMNS = (
     "queue at same errors",
 )
 _BLOCK = re.compile(r"(<!-- figures: begin[^>]*-->\n).*?(<!-- figures: end -->)", re.DOTALL)
-_WIDTH, _PANEL, _LEFT, _TOP, _HIGH = 660, 220, 12, 56, 110
+_WIDTH, _PANEL, _LEFT, _TOP, _HIGH = 720, 240, 8, 56, 110
 #: name in a row -> title of its panel.
 _PANELS = (("auc", "Ranking (AUC)"), ("queue", "Wait for a person"), ("errors", "Wrong decisions"))
 # Both colour schemes, and nothing but system fonts: the drawing stands alone in a page.
@@ -127,7 +127,7 @@ def _panel(left: int, key: str, title: str, rows: Sequence[Mapping[str, Any]]) -
         return base - (max(low, min(top, value)) - low) / (top - low) * _HIGH
 
     def said(value: float) -> str:
-        return f"{value:.3f}" if key == "auc" else f"{value:.0%}" if value >= 0.1 else f"{value:.1%}"
+        return f"{value:.2f}" if key == "auc" else f"{value:.0%}" if value >= 0.2 else f"{value:.1%}"
 
     first = at(values[0] or low)
     parts = [
@@ -146,7 +146,10 @@ def _panel(left: int, key: str, title: str, rows: Sequence[Mapping[str, Any]]) -
         y = at(value)
         drawn += f"{'L' if drawn else 'M'}{x:.1f} {y:.1f}"
         marks.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
-        over = y - 9 if place == 0 or y <= first else y + 19
+        # On the side where the line does not go, and above the axis.
+        following = next((one for one in values[place + 1 :] if one is not None), value)
+        is_below = following > value if place == 0 else y > first
+        over = y + 19 if is_below and y + 22 < base else y - 9
         strong = ' class="strong"' if place == len(rows) - 1 else ""
         marks.append(f'<text{strong} x="{x:.1f}" y="{over:.1f}" text-anchor="{anchor}">{said(value)}</text>')
     parts += [f'<path class="own" d="{drawn}"/>', *marks]

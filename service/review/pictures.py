@@ -165,7 +165,7 @@ def reliability(now: Calibration, before: Calibration) -> Markup:
 
     The dashes are where scores that mean what they say would lie.
     """
-    left, base, high = 44, 196, 180
+    left, base, high = 44, 202, 180
 
     def at(score: float, share: float) -> str:
         return f"{left + score * high:.1f} {base - share * high:.1f}"
@@ -177,7 +177,7 @@ def reliability(now: Calibration, before: Calibration) -> Markup:
         _words(left + high, base + 16, "1", "end"),
         _words(left, base + 34, _("score →")),
         _words(left, 11, _("↑ rejected by people")),
-        _path("axis dashed", f"M{at(0, 0)}L{at(1, 1)}"),
+        _path("dashed", f"M{at(0, 0)}L{at(1, 1)}"),
     ]
     if before.error is not None:
         parts.append(_path("line", "M" + "L".join(at(score, share) for score, share, _many in before.bins)))
@@ -185,9 +185,8 @@ def reliability(now: Calibration, before: Calibration) -> Markup:
     for score, share, many in now.bins if now.error is not None else ():
         x, y = (float(part) for part in at(score, share).split())
         parts.append(_disc("q", x, y, round(2.5 + 5 * math.sqrt(many / most), 1)))
-    return _svg(
-        parts, _("Share rejected by score: discs this week, the line in the four weeks before"), 240, 236
-    )
+    title = _("Share rejected by score: discs this week, the line in the four weeks before")
+    return _svg(parts, title, 240, 242)
 
 
 def over_versions(rows: Sequence[tuple[str, float | None, str]], *, title: str, low: float = 0.0) -> Markup:
