@@ -17,9 +17,17 @@ def texts(data: Path | None) -> list[str]:
         rows = pq.read_table(data / "civil_comments.parquet", columns=["text", "natural_sample"]).to_pylist()
         return [row["text"] for row in rows if row["natural_sample"] == 1]
     demo = yaml.safe_load((ROOT / "service" / "demo_comments.yaml").read_text(encoding="utf-8"))
-    bodies = [one["body"] for one in (demo["comments"] if isinstance(demo, dict) else demo)]
-    # Joined to the length that real comments have, each differently.
+    comments = demo["comments"] if isinstance(demo, dict) else demo
+    fine = [one["body"] for one in comments if one["meant"] == "approve"]
+    others = [one["body"] for one in comments if one["meant"] != "approve"]
+    # Joined to the length that real comments have, each differently; one in fourteen is not fine, as in the real ones.
     return [
-        f"{bodies[place % len(bodies)]} {bodies[(place * 7 + 3) % len(bodies)]} {bodies[(place * 13 + 5) % len(bodies)]}"
+        " ".join(
+            (
+                others[place % len(others)] if place % 14 == 0 else fine[place % len(fine)],
+                fine[(place * 7 + place // len(fine) + 3) % len(fine)],
+                fine[(place * 13 + place // len(fine) * 5 + 5) % len(fine)],
+            )
+        )
         for place in range(2_000)
     ]

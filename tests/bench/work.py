@@ -117,7 +117,7 @@ def accept(bench: Bench) -> list[Figure]:
 @row("settle")
 def settle(bench: Bench) -> list[Figure]:
     """Pending comments decided with their deliveries by one worker, against no-op tasks of one worker."""
-    many = 600 if bench.short else 3_000
+    many = 600 if bench.short else 2_000
     with (
         postgres_database() as url,
         redis_database() as broker,
