@@ -21,7 +21,7 @@ from moderation.tables import Comment, Decision, Delivery, Endpoint, Event
 from tests.chaos.load import Load, Sent
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import Broker, Cluster
-from tests.processes import UNLIMITED, Processes, wait_until
+from tests.processes import UNLIMITED, Processes
 from tests.receiver import Behaviour, Got, Receiver, answering, flooding, receiving
 
 SEAM = Path(__file__).parent / "seam"
