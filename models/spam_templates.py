@@ -143,6 +143,7 @@ def _slot(name: str, chance: random.Random) -> str:
     return str(chance.choice(_written()["slots"][name]))
 
 
+_TURNS = ("ham", "crypto", "links", "ham", "service", "ham", "foreign", "ham", "links", "ham")
 _EMOJI = ("", "", "", "", " 🚀", " 💰💰", " ✅", " 🔥🔥🔥", " 👇👇", " ❤️")
 
 
@@ -152,7 +153,7 @@ def comments(count: int, seed: int = 11) -> Iterator[tuple[str, int]]:
     pools = _written()["kinds"]
     seen: set[str] = set()
     for turn in range(count * 3):
-        kind = ("ham", "crypto", "links", "ham", "links", "ham", "foreign", "crypto")[turn % 8]
+        kind = _TURNS[turn % len(_TURNS)]
         kept: dict[str, str] = {}
         text = _SLOT.sub(lambda m: kept.setdefault(m[1], _slot(m[1], chance)), chance.choice(pools[kind]))  # noqa: B023
         if kind != "ham":
