@@ -259,13 +259,15 @@ def goals(report: dict[str, Any]) -> list[dict[str, Any]]:
         worst = max((row["errors"] for row in later), default=first["errors"])
         goal(
             f"{name}: what passed the gate makes at most 1 in 100 more mistakes",
-            first["errors"] - worst,
+            round(first["errors"] - worst, 4),
             -0.01,
         )
         named = {row["decisions"]: row for row in later if "gain" in row}
         for count, least in _PROMISED.get(name, {}).items():
             if count in named:
-                goal(f"{name}: ranking gained after {count:,}, low end", named[count]["gain"][1], least)
+                gained = named[count]["gain"][1] / (1 - first["auc"])
+                says = f"{name}: gained after {count:,} of what the shipped ranking lacks, low end"
+                goal(says, round(gained, 3), least)
         if name in _SHORTER and later:
             saved = 1 - later[-1]["queue"] / first["queue"]
             goal(f"{name}: queue shorter by a fifth after {later[-1]['decisions']:,}", round(saved, 4), 0.2)
@@ -279,16 +281,18 @@ def goals(report: dict[str, Any]) -> list[dict[str, Any]]:
         more = poison["outcome"]["published_bad"] - poison["outcome_poisoned"]["published_bad"]
         goal("a key that floods false ham: ranking lost", round(lost, 4), -0.03)
         goal("a key that floods false ham: more bad published", round(more, 4), -0.01)
-        goal("a key that floods false ham: scores moved on average", -poison["moved"], -0.08)
+        if poison["decisions"] >= 1_000:  # few decisions move a model whatever they say
+            goal("a key that floods false ham: scores moved on average", -poison["moved"], -0.08)
     return found
 
 
-#: stream -> decisions -> how much better it ranks at least, by the low end of the 95 % interval.
+#: stream -> decisions -> how much of the way from the shipped model's AUC to 1 is gone at least, by the low
+#: end of the 95 % interval.
 _PROMISED = {
-    "impermium_insults": {200: 0.0, 1_000: 0.05, 5_000: 0.05},
-    "youtube_crypto_spam": {200: 0.1, 1_000: 0.15},
-    "news_de_rp": {1_000: 0.05, 5_000: 0.1},
-    SAMPLE: {200: -0.02, 1_000: -0.02},
+    "impermium_insults": {200: 0.1, 1_000: 0.2, 5_000: 0.3},
+    "youtube_crypto_spam": {200: 0.2, 1_000: 0.4},
+    "news_de_rp": {1_000: 0.1, 5_000: 0.2},
+    SAMPLE: {200: 0.1},
 }
 _SHORTER = ("impermium_insults",)
 _SAFER = ("youtube_crypto_spam",)
