@@ -7,6 +7,8 @@ start that was cut short is completed by the next one.
 from __future__ import annotations
 
 import secrets
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from moderation.vault import Vault, key_digest
 SITE = "The Estuary Post"
 SLUG = "estuary-post"
 MODERATOR = "moderator@example.org"
+#: What SQLite says of a file that was cut short or overwritten, where the address is right.
+_DAMAGED = ("malformed", "not a database")
 
 
 class SecretsMissing(Refused):
@@ -51,7 +55,40 @@ class DatabaseRefused(Refused):
     def __init__(self, database_url: str, fault: SQLAlchemyError) -> None:
         where = make_url(database_url).render_as_string(hide_password=True)
         reason = str(getattr(fault, "orig", None) or fault).strip().splitlines()[0]
-        super().__init__(f"The database {where} cannot be used: {reason}. Check BTL_DATABASE_URL.")
+        is_damaged = any(words in reason for words in _DAMAGED)
+        todo = "Put a backup back with `btl restore`, or move the file away to start anew."
+        super().__init__(
+            f"The database {where} cannot be used: {reason}. "
+            f"{todo if is_damaged else 'Check BTL_DATABASE_URL.'}"
+        )
+
+
+class NewsSiteDamaged(Refused):
+    """The example news site's own file cannot be read.
+
+    :param file: where it lies.
+    :param fault: what SQLite says.
+    """
+
+    def __init__(self, file: Path, fault: sqlite3.Error) -> None:
+        super().__init__(
+            f"The example news site's {file} cannot be read: {fault}. Move it away: the site starts with an "
+            "empty one, and `btl deliveries recover --hours 24` sends it the last day's comments again."
+        )
+
+
+def check_news_site(file: Path) -> None:
+    """Look into the example news site's file before the site does, which could tell its log only.
+
+    :raises NewsSiteDamaged: when there is one and SQLite cannot read it.
+    """
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as fault:
+        raise NewsSiteDamaged(file, fault) from None
 
 
 def keep_all_secrets(data_dir: Path) -> dict[str, str]:

@@ -26,6 +26,14 @@ PATIENCE_SECONDS = 30.0
 #: When no decision came for so long, what is still pending is reported as such.
 STANDSTILL_SECONDS = 60.0
 OUTCOMES = ("approved", "held", "rejected", "pending")
+#: The articles of the example news site, as it names them when a reader writes there.
+TITLES = {
+    "ferry": "The night ferry is back, and this time it hums",
+    "library": "The library stays open until ten, with nobody at the desk",
+    "market": "Saturday market moves in under the railway arches",
+    "backstube": "Die Inselbäckerei hat eine Nachfolgerin gefunden",
+    "maktaba": "مكتبة متنقلة تصعد إلى قرى الجبل",
+}
 MEANT = {"approve": "approved", "hold": "held", "reject": "rejected"}
 
 
@@ -137,6 +145,7 @@ def _post_one(
         "article": {
             "id": comment["article"],
             "url": f"{running['news_site_url']}/articles/{comment['article']}",
+            "title": TITLES[comment["article"]],
         },
         # Addresses that belong to nobody (RFC 5737), a different one for each of the few hundred.
         "ip": f"{('198.51.100', '203.0.113')[number // 250 % 2]}.{number % 250 + 1}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -22,6 +23,7 @@ from service.data_folder import end_strays, last_line, log_of, own, write_privat
 from service.stack import Died, Process, Stack, warm_up
 
 RUN_FILE = "run.json"
+NEWS_SITE_FILE = "news-site.sqlite3"
 
 #: What several children need, imported once before they are forked.
 WARM = (
@@ -96,7 +98,7 @@ def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
                 "BTL_API_URL": f"http://127.0.0.1:{settings.port}",
                 "BTL_SITE_KEY": kept["site_key"],
                 "BTL_WEBHOOK_SECRET": kept["webhook_secret"],
-                "NEWS_SITE_DATABASE": str(settings.data_dir / "news-site.sqlite3"),
+                "NEWS_SITE_DATABASE": str(settings.data_dir / NEWS_SITE_FILE),
                 "NEWS_SITE_PORT": str(settings.news_site_port),
             },
         ),
@@ -177,6 +179,7 @@ def _prepare(settings: Settings, kept: dict[str, str], webhook_url: str) -> None
     from service import first_start
 
     try:
+        first_start.check_news_site(settings.data_dir / NEWS_SITE_FILE)
         first_start.prepare(settings, kept, webhook_url)
     except Refused as refused:
         raise SystemExit(str(refused)) from None
@@ -260,3 +263,15 @@ def _tell(settings: Settings, kept: dict[str, str], run_file: Path, seconds: flo
         f"  Logs, data  {settings.data_dir}\n\n"
         "`btl demo` sends a few hundred comments. Stop with Ctrl-C.",
     )
+    broker_says = "" if settings.embeds_broker else _broker_says(settings.port)
+    if broker_says:
+        _say(
+            f"\nThe broker {broker_says}. Comments are taken in and kept, and decided once it answers: "
+            "check BTL_REDIS_URL; `btl doctor` tells more."
+        )
+
+
+def _broker_says(port: int) -> str:
+    """What is wrong with the broker, ``""`` for nothing."""
+    said = str(json.loads(_get(port, "/readyz") or b"{}").get("parts", {}).get("broker", "ready"))
+    return "" if said == "ready" else said

@@ -59,7 +59,8 @@ def _likes(kind: str, comment_id: str) -> dict[str, Any]:
         value = {
             "author": found.author_identity,
             "cluster": found.cluster or "none",
-            "domain": request.args.get("domain", "")[:300] or "none",
+            # Not `domain`: that is a filter of the queue, and stands in the same address beside it.
+            "domain": request.args.get("of", "")[:300] or "none",
         }[kind]
         asked = Question(view="held", site_ids=(found.site_id,), person_id=me().id, order="newest")
         asked = asked.like(**{kind: value})

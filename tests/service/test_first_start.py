@@ -5,12 +5,20 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
+from examples.news_site import comments as news_site_comments
 from moderation.keys import key_of
 from moderation.people import person_by_password
 from moderation.settings import Settings
 from moderation.store import open_database
 from moderation.tables import Endpoint, Moderator, Site, SiteKey
-from service.first_start import DatabaseRefused, SecretsMissing, keep_all_secrets, prepare
+from service.first_start import (
+    DatabaseRefused,
+    NewsSiteDamaged,
+    SecretsMissing,
+    check_news_site,
+    keep_all_secrets,
+    prepare,
+)
 
 WEBHOOKS = "http://127.0.0.1:8001/webhooks"
 
@@ -87,3 +95,27 @@ def test_a_file_that_is_no_database_is_told_and_left_as_it_is(tmp_path, content,
         prepare(settings_for(tmp_path, BTL_DATABASE_URL=f"sqlite:///{file}"), kept, WEBHOOKS)
 
     assert content is None or file.read_bytes() == content
+
+
+def test_a_database_that_was_cut_short_is_told_with_what_helps(tmp_path):
+    kept = keep_all_secrets(tmp_path)
+    settings = settings_for(tmp_path)
+    prepare(settings, kept, WEBHOOKS)
+    with (tmp_path / "btl.sqlite3").open("r+b") as file:
+        file.truncate(20_000)
+
+    with pytest.raises(DatabaseRefused, match="Put a backup back with `btl restore`"):
+        prepare(settings, kept, WEBHOOKS)
+
+
+def test_the_news_sites_file_is_looked_into_before_the_site_starts(tmp_path):
+    file = tmp_path / "news-site.sqlite3"
+    check_news_site(file)
+    assert not file.exists()
+    news_site_comments.prepare(file)
+    check_news_site(file)
+    with file.open("r+b") as cut:
+        cut.truncate(5000)
+
+    with pytest.raises(NewsSiteDamaged, match="Move it away"):
+        check_news_site(file)

@@ -88,6 +88,16 @@ def test_a_part_that_is_killed_is_back_and_a_killed_supervisor_leaves_nothing_fo
     assert accepted.status_code == 202
 
 
+def test_a_broker_that_does_not_answer_is_told_and_comments_are_taken_in(data_dir):
+    with btl_up(data_dir, BTL_REDIS_URL="redis://127.0.0.1:1/0") as running:
+        running.wait_until_ready()
+        accepted = send(running.addresses, "Kept until the broker answers.")
+
+        wait_for(lambda: "check BTL_REDIS_URL" in running.output, "a word about the broker")
+
+    assert accepted.status_code == 202
+
+
 @pytest.fixture
 def refused(data_dir):
     """Run `btl up` where it must end by itself; returns its exit code and its words."""

@@ -48,8 +48,9 @@ def test_each_is_complete_and_belongs_to_an_article_of_the_example_site():
         assert set(comment) == {"kind", "meant", "language", "article", "name", "email", "body"}
         assert all(isinstance(value, str) and value.strip() for value in comment.values())
         assert comment["meant"] in demo.MEANT
-        assert comment["article"] in {article.slug for article in ARTICLES}
+        assert comment["article"] in demo.TITLES
         validate_email(comment["email"], check_deliverability=False)
+    assert {article.slug: article.headline for article in ARTICLES} == demo.TITLES
 
 
 @pytest.fixture

@@ -196,6 +196,25 @@ def test_many_are_decided_in_one_go_and_taken_back_in_one(desk_on_both, ana):
     assert {desk.status_of(c) for c in many} == {"held"}
 
 
+def test_all_that_link_to_one_place_are_decided_in_one_go_from_a_queue_with_a_filter_too(desk_on_both, ana):
+    desk = desk_on_both
+    casino = {"links": [{"url": "https://casino.example/", "domain": "casino.example"}]}
+    many = [desk.add_comment(f"Win {i} https://casino.example/", facts=casino) for i in range(3)]
+    other = desk.add_comment("No link")
+    for asked in ("view=held", "view=held&domain=casino.example"):
+        opened = ana.get(f"/desk/comments/{many[0].id}?{asked}").text
+        link = re.search(r'hx-get="([^"]*/like/domain/[^"]*)"', opened)
+        page = ana.get(link[1].replace("&amp;", "&"), headers=HTMX)
+        assert "3 comments that link to casino.example wait" in page.text
+    target = re.search(r'hx-post="([^"]*)"', page.text)
+
+    answer = ana.post(target[1].replace("&amp;", "&"), {"action": "spam"}, headers=HTMX)
+
+    assert "3 comments" in answer.text
+    assert {desk.status_of(c) for c in many} == {"rejected"}
+    assert desk.status_of(other) == "held"
+
+
 def test_trust_and_notes_stay_with_the_author(desk):
     comment = desk.add_comment(name="Ida")
     ana = desk.client_of(desk.add_person("Ana", role="senior"))
