@@ -72,8 +72,8 @@ class NewsSiteDamaged(Refused):
 
     def __init__(self, file: Path, fault: sqlite3.Error) -> None:
         super().__init__(
-            f"The example news site's {file} cannot be read: {fault}. Move it away: the site starts with an "
-            "empty one, and `btl deliveries recover --hours 24` sends it the last day's comments again."
+            f"The example news site's {file} cannot be read: {fault}. Move it away, and the site starts "
+            "with an empty one; nothing is lost of what the desk and the API know."
         )
 
 
