@@ -11,14 +11,9 @@ from moderation.tables.comments import (
     CommentText,
     Decision,
     Fingerprint,
-    Idempotency,
-    ListEntry,
     Report,
     Revision,
     Seal,
-    Site,
-    SiteKey,
-    SitePolicy,
 )
 from moderation.tables.deliveries import Attempt, Delivery, Endpoint, Event
 from moderation.tables.learning import ForeignCall, Heartbeat, Label, ModelVersion, Usage
@@ -32,6 +27,7 @@ from moderation.tables.people import (
     SecondReview,
     SignIn,
 )
+from moderation.tables.sites import Idempotency, ListEntry, Site, SiteKey, SitePolicy
 
 __all__ = [
     "ROLES",
