@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from moderation import lifecycle
 from moderation.keys import issue_key
+from moderation.opinion import Judgement
 from moderation.settings import Settings
 from moderation.store import Database, comment_of
 from moderation.tables import Comment
@@ -89,3 +91,15 @@ def app_on_both(settings: Settings, database: Database) -> Iterator[Flask]:
 def site_on_both(app_on_both: Flask) -> Caller:
     """The same on each database, for what depends on how it locks and compares."""
     return make_caller(app_on_both)
+
+
+def judge(site, comment_id, outcome="approve"):
+    """What the background door does with a waiting comment."""
+    with site.database.writing() as session:
+        comment = comment_of(session, site.site_id, comment_id)
+        reasons = [{"kind": "score", "name": "toxicity", "verdict": outcome, "value": 0.9, "text": "0.9"}]
+        lifecycle.settle(
+            session,
+            [Judgement(comment, outcome, reasons, scores={"toxicity": 0.9}, model="2026.1")],
+            now=utcnow(),
+        )

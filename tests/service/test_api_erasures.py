@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from service.door import door_of
-from tests.service.conftest import HELLO
-from tests.service.test_api import judge
+from tests.service.conftest import HELLO, judge
 
 
 def test_a_person_is_erased_by_address(site_on_both, app_on_both):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.service.test_api import judge
+from tests.service.conftest import judge
 
 YAML = {"Content-Type": "application/yaml"}
 

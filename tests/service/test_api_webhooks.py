@@ -8,8 +8,7 @@ import pytest
 
 from moderation.settings import Settings
 from service.door import utcnow
-from tests.service.conftest import make_caller
-from tests.service.test_api import judge
+from tests.service.conftest import judge, make_caller
 
 URL = "http://127.0.0.1:9/hook"
 

@@ -12,8 +12,7 @@ from moderation.settings import Settings
 from moderation.store import open_database
 from moderation.tables import Delivery, Endpoint, Event, Heartbeat, Site
 from service.door import utcnow
-from tests.service.conftest import open_app
-from tests.service.test_api import judge
+from tests.service.conftest import judge, open_app
 
 
 @pytest.fixture
