@@ -36,7 +36,7 @@ _SHARE = {
 
 def rows(folder: Path, seed: int) -> list[tuple[str, list[float], float]]:
     """The training rows (text the model reads, targets with NaN where unlabelled, weight), shuffled."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 - an order, not a secret
     chosen: list[tuple[str, list[float], float]] = []
     frame = corpora.read_all(folder)
     frame = frame[frame["side"] == "train"]

@@ -150,6 +150,7 @@ def wait_seconds(delivery_id: str, attempts_made: int) -> float | None:
     """
     if attempts_made >= len(SCHEDULE_SECONDS):
         return None
+    # No secret: it only keeps retries from coming all at once.
     spread = random.Random(f"{delivery_id}:{attempts_made}").uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return SCHEDULE_SECONDS[attempts_made] * spread
 

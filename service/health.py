@@ -94,6 +94,7 @@ def _broker_fault() -> str | None:
 def _workers_fault() -> str | None:
     now = utcnow()
     with database().reading() as session:
+        # Not dict(): a result has keys(), and would be taken for a mapping.
         beats = {part: at for part, at in session.execute(select(Heartbeat.part, Heartbeat.at))}  # noqa: C416
     if not beats:
         return "no worker has ever worked here: start `celery -A worker worker` and `celery -A worker beat`"

@@ -1,4 +1,4 @@
-"""compare: hold old Perspective answers against ours before the switch."""
+"""Hold old Perspective answers against ours before the switch."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ def command(days: str, slug: str | None, as_json: bool) -> None:
     with house.database.reading() as session:
         numbers = numbers_of(session, [site.id], days=int(days), now=now)
         counted = select(Comment.status, func.count()).where(Comment.site_id == site.id)
+        # Not dict(): a result has keys(), and would be taken for a mapping.
         standing = {status: count for status, count in session.execute(counted.group_by(Comment.status))}  # noqa: C416
     if as_json:
         document = {"site": site.slug, "days": int(days), "now": standing, **asdict(numbers)}
