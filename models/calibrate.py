@@ -214,11 +214,11 @@ def _keep(models: list[LogisticRegression], out: Path) -> None:
 # 8 % may be held and 1 % rejected, and at least 85 % of abusive ones must be stopped. Within these bounds the
 # lines lie where most functional cases come out right; the model card says what they do.
 DEFAULT_LINES = {
-    "spam": [0.65, 0.95],
-    "toxicity": [0.38, 0.9],
+    "spam": [0.65, 0.8],
+    "toxicity": [0.3, 0.85],
     "severe_toxicity": [0.3, 0.8],
-    "obscene": [0.6, 0.95],
-    "threat": [0.12, 0.6],
+    "obscene": [0.8, 0.97],
+    "threat": [0.3, 0.8],
     "insult": [0.6, 0.95],
-    "identity_attack": [0.76, 0.95],
+    "identity_attack": [0.6, 0.95],
 }

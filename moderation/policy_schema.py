@@ -288,13 +288,13 @@ BASE: dict[str, Any] = {
     "moderation": "automatic",
     # the lines that come with the shipped model (its card says what they hold and reject); a test compares
     "thresholds": {
-        "spam": {"hold_at": 0.65, "reject_at": 0.95},
-        "toxicity": {"hold_at": 0.38, "reject_at": 0.9},
+        "spam": {"hold_at": 0.65, "reject_at": 0.8},
+        "toxicity": {"hold_at": 0.3, "reject_at": 0.85},
         "severe_toxicity": {"hold_at": 0.3, "reject_at": 0.8},
-        "obscene": {"hold_at": 0.6, "reject_at": 0.95},
-        "threat": {"hold_at": 0.12, "reject_at": 0.6},
+        "obscene": {"hold_at": 0.8, "reject_at": 0.97},
+        "threat": {"hold_at": 0.3, "reject_at": 0.8},
         "insult": {"hold_at": 0.6, "reject_at": 0.95},
-        "identity_attack": {"hold_at": 0.76, "reject_at": 0.95},
+        "identity_attack": {"hold_at": 0.6, "reject_at": 0.95},
     },
     "signals": {
         "blocked_word": "reject",
