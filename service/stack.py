@@ -27,6 +27,7 @@ from service.data_folder import PROCESSES_FILE, last_line, log_of, note_processe
 CAN_FORK_WARM = sys.platform == "linux"
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
+_SAME_WISH_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -86,6 +87,7 @@ class Stack:
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _impatient: bool = False
+    _asked_at: float = 0.0
     _ready: bool = False
     _waker: tuple[int, int] = (-1, -1)
 
@@ -185,7 +187,12 @@ class Stack:
         (self.data_dir / PROCESSES_FILE).unlink(missing_ok=True)
 
     def _asked_to_stop(self, *_: object) -> None:
-        self._impatient = self._stopping  # a second Ctrl-C does not wait for anybody
+        # A second Ctrl-C does not wait for anybody. One that comes at once is the same wish by two ways:
+        # `make` passes on a SIGTERM that its whole group was sent.
+        if self._stopping:
+            self._impatient = time.monotonic() - self._asked_at > _SAME_WISH_SECONDS
+        else:
+            self._asked_at = time.monotonic()
         self._stopping = True
 
     def _wait(self, seconds: float) -> None:

@@ -35,6 +35,8 @@ WARM = (
     "cryptography.fernet",
     "argon2",
     "structlog",
+    "celery.apps.beat",
+    "celery.bin.beat",
     "celery.bin.celery",
     "celery.bin.worker",
     "celery.apps.worker",
@@ -87,7 +89,12 @@ def processes(settings: Settings, kept: dict[str, str]) -> list[Process]:
         _process("score worker", f"{worker} score@%h --queues score --concurrency 1"),
         _process(
             "deliver worker",
-            f"{worker} deliver@%h --queues deliver --pool threads --concurrency 8 --beat --schedule",
+            f"{worker} deliver@%h --queues deliver --pool threads --concurrency 8",
+        ),
+        # Not within a worker (`--beat`): what dies there is not started again, and nothing is swept any more.
+        _process(
+            "beat",
+            f"celery --app worker beat --loglevel {settings.log_level} --schedule",
             str(settings.data_dir / "beat-schedule"),
         ),
         _process(

@@ -73,9 +73,12 @@ def test_one_command_accepts_decides_stops_and_finds_its_data_again(data_dir):
 def test_a_part_that_is_killed_is_back_and_a_killed_supervisor_leaves_nothing_for_long(data_dir):
     with btl_up(data_dir) as running:
         running.wait_until_ready()
-        web = running.pid_of("web")
-        os.kill(web, signal.SIGKILL)
-        wait_for(lambda: running.pid_of("web") != web, "another web process")
+        for part in ("web", "beat"):
+            before = running.pid_of(part)
+            os.kill(before, signal.SIGKILL)
+            wait_for(
+                lambda part=part, before=before: running.pid_of(part) != before, f"another {part} process"
+            )
         processes = running.tree()[1:]
         running.process.kill()
         running.process.wait()
