@@ -7,11 +7,13 @@ backups made before are the operator's to expire (docs/privacy.md).
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -50,6 +52,7 @@ HOLD_WORDS = (
 )
 #: A table up to this size is rewritten after an erasure: well under a second in which it is locked.
 REWRITTEN_BYTES = 64_000_000
+_REWRITES, _BETWEEN_REWRITES_SECONDS = 5, 0.2
 
 
 @dataclass
@@ -246,16 +249,40 @@ def sweep_bytes(engine: Engine, *, rewrite: bool = True) -> list[str]:
         for table in HOLD_WORDS:
             name = table.__tablename__
             size = connection.exec_driver_sql(f"SELECT pg_table_size('{name}')").scalar() or 0
-            try:
-                if rewrite and size <= REWRITTEN_BYTES:
-                    connection.exec_driver_sql(f'VACUUM FULL "{name}"')
-                    continue
-            except OperationalError:
-                pass  # somebody works in it
+            if rewrite and size <= REWRITTEN_BYTES and _rewritten(connection, name):
+                continue
             connection.exec_driver_sql(f'VACUUM "{name}"')
             left.append(name)
         connection.exec_driver_sql("RESET lock_timeout")
     return left
+
+
+def _rewritten(connection: Connection, name: str) -> bool:
+    """Write a table of PostgreSQL anew without what was erased; False when somebody is in the way.
+
+    A rewrite carries along what a snapshot older than the erasure may still see, even that of a connection
+    which is just being opened to another database. How many such rows there were is the first number it tells.
+    """
+    raw: Any = connection.connection.driver_connection
+    told: list[str] = []
+
+    def listen(notice: Any) -> None:
+        told.append(notice.message_detail or "")
+
+    raw.add_notice_handler(listen)
+    try:
+        for _ in range(_REWRITES):
+            told.clear()
+            connection.exec_driver_sql(f'VACUUM (FULL, VERBOSE) "{name}"')
+            kept = [int(number[0]) for detail in told if (number := re.search(r"\d+", detail))]
+            if kept and not any(kept):
+                return True
+            time.sleep(_BETWEEN_REWRITES_SECONDS)
+    except OperationalError:
+        pass  # somebody works in it
+    finally:
+        raw.remove_notice_handler(listen)
+    return False
 
 
 def _count(result: Any) -> int:

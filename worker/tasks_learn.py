@@ -59,7 +59,8 @@ def learn_for(site_id: str, wish: dict[str, Any]) -> None:
         versions = learning.versions_of(session, site_id)
     if not wish.get("asked_at") and not _is_due(versions, lessons):
         return
-    version = f"{site_id[-6:].lower()}-{now:%Y%m%d%H%M%S}"
+    # To the thousandth: two models of one second would share a folder.
+    version = f"{site_id[-6:].lower()}-{now:%Y%m%d%H%M%S}{now.microsecond // 1000:03}"
     try:
         examples = _examples(lessons)
         model = train(examples, version=version, base=parts.scorer().version, anchors=anchors(parts.scorer()))
