@@ -261,7 +261,7 @@ def _rewritten(connection: Connection, name: str) -> bool:
     """Write a table of PostgreSQL anew without what was erased; False when somebody is in the way.
 
     A rewrite carries along what a snapshot older than the erasure may still see, even that of a connection
-    which is just being opened to another database. How many such rows there were is the first number it tells.
+    which is just being opened to another database. The first number it tells is how many it kept.
     """
     raw: Any = connection.connection.driver_connection
     told: list[str] = []
