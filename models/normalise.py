@@ -86,6 +86,20 @@ class Plain:
         self.text = "".join((*pieces, self.text[done:]))
 
 
+def _places(old: str, new: str) -> list[int]:
+    """For each character of a replacement, the place in what it replaces: its own where only some were left
+    out ("s t u p i d"), else spread evenly."""
+    found: list[int] = []
+    at = -1
+    for char in new:
+        at = old.find(char, at + 1)
+        if at < 0:
+            width = max(len(old), 1)
+            return [i * width // len(new) for i in range(len(new))]
+        found.append(at)
+    return found
+
+
 class Traced(Plain):
     """A text under substitution that remembers, for each character, where in the original it came from."""
 
@@ -102,11 +116,8 @@ class Traced(Plain):
         for begin, end, new in edits:
             pieces += (self.text[done:begin], new)
             origins += self.origins[done:begin]
-            width = max(end - begin, 1)
-            origins += [
-                self.origins[min(begin + i * width // len(new), len(self.origins) - 1)]
-                for i in range(len(new))
-            ]
+            last = len(self.origins) - 1
+            origins += [self.origins[min(begin + at, last)] for at in _places(self.text[begin:end], new)]
             done = end
         self.text = "".join((*pieces, self.text[done:]))
         self.origins = origins + self.origins[done:]

@@ -82,6 +82,22 @@ def test_a_disguised_word_is_read_as_the_word(disguised, plain):
 
 
 @pytest.mark.parametrize(
+    ("body", "word", "written"),
+    [
+        ("this s t u p i d story", "stupid", "s t u p i d"),
+        ("so stuuuupid, really", "stupid", "stuuuupid"),
+        ("f\u200bu\u200bck it", "fuck", "f\u200bu\u200bck"),
+        ("you 5tup1d man", "stupid", "5tup1d"),
+    ],
+)
+def test_a_disguised_word_is_found_again_where_it_was_written(body, word, written):
+    text, origins = normalise.traced(body)
+    begin = text.index(word)
+
+    assert body[origins[begin] : origins[begin + len(word) - 1] + 1] == written
+
+
+@pytest.mark.parametrize(
     "ordinary",
     [
         "covid19 and 2nd place",
