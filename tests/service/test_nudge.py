@@ -67,6 +67,23 @@ def test_many_nudges_become_few_messages(redis_url, nudger_to):
         assert len(messages(client, "score")) <= 20
 
 
+def test_nudges_do_not_pile_up_behind_a_busy_worker(redis_url, nudger_to):
+    nudger = nudger_to(redis_url)
+    with redis.Redis.from_url(redis_url) as client:
+        until(lambda: nudger.ask(jobs.SCORE) or len(messages(client, "score")) == nudges.ENOUGH_WAITING)
+        for _ in range(10):
+            nudger.ask(jobs.SCORE)
+            time.sleep(2 * nudges.SPACING_SECONDS)
+        nudger.ask(jobs.DELIVER)
+        until(lambda: messages(client, "deliver"))
+        assert len(messages(client, "score")) == nudges.ENOUGH_WAITING
+
+        client.lpop("score")  # a worker takes one up
+        nudger.ask(jobs.SCORE)
+
+        until(lambda: len(messages(client, "score")) == nudges.ENOUGH_WAITING)
+
+
 def test_asking_never_waits_for_a_broker_that_is_down_or_silent(nudger_to):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

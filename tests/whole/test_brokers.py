@@ -7,13 +7,17 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from kombu import Connection
 
+from moderation import jobs
 from moderation.redis_address import client_of
+from service.nudge import Nudger
 from tests.moderation.test_redis_address import answers, make_certificate, server, tls_options
 from tests.processes import Processes, processes, wait_until
 from tests.receiver import receiving
@@ -77,6 +81,22 @@ def rabbitmq() -> Iterator[str]:
     yield f"amqp://guest:guest@{RABBITMQ[0]}:{RABBITMQ[1]}/{name if is_ours else ''}"
     if is_ours:
         control("delete_vhost", name)
+
+
+def test_a_queue_that_no_worker_has_made_yet_stops_no_other_nudge(rabbitmq):
+    with Connection(rabbitmq) as connection:
+        deliver = connection.SimpleQueue("deliver", queue_opts={"durable": True})
+        before = deliver.qsize()
+        nudger = Nudger(rabbitmq)
+
+        nudger.ask(jobs.SCORE)  # RabbitMQ ends the channel over the question how much waits there
+        nudger.ask(jobs.DELIVER)
+
+        wait_until(lambda: deliver.qsize() > before, "the other nudge", 30)
+        wait_until(lambda: not nudger._wanted, "the first one's turn", 30)
+        time.sleep(0.3)
+        assert not nudger.is_open
+        nudger.stop()
 
 
 def test_over_rabbitmq(tmp_path, postgres_url, redis_url, rabbitmq):
