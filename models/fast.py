@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from models.features import Array
 HEADS = len(ATTRIBUTES)
 # idf is coded in one byte: idf = code / IDF_STEPS.
 IDF_STEPS = 18.0
+_AT_ONCE = 8
 
 
 class Fast:
@@ -31,7 +31,6 @@ class Fast:
         self.scale = scale.astype(np.float64)
         self.intercept = intercept.astype(np.float64)
         self.structure = structure.astype(np.float64)
-        self._idf = np.arange(256) / IDF_STEPS
 
     def logits(self, model_texts: Sequence[str], structure: Array) -> Array:
         """Uncalibrated logits (texts, heads) of texts that the model reads, and their structure numbers."""
@@ -43,16 +42,27 @@ class Fast:
 
     def _batch(self, raws: list[bytes]) -> Array:
         starts, bucket, count = features.counted(raws)
-        codes = self.rows[bucket].view(np.uint8).reshape(-1, HEADS + 1)
-        value = count * self._idf[codes[:, HEADS]]
-        weights = _decoded(codes)
-        sums = np.zeros((len(raws), HEADS))
-        for at, (first, last) in enumerate(itertools.pairwise(starts)):
-            mine = value[first:last]
-            norm = float(mine @ mine) ** 0.5
-            if norm:
-                sums[at] = (mine @ weights[first:last]) / norm
-        return sums
+        codes = self._codes(bucket)
+        # The steps of the idf codes cancel out: value / norm is the same in any unit.
+        value = codes[:, HEADS].view(np.uint8).astype(np.float64)
+        value *= count
+        norms = np.sqrt(np.add.reduceat(value * value, starts[:-1]))
+        sums = np.empty((len(raws), HEADS + 1))
+        bounds = starts.tolist()
+        # The decoded weights are wide: few texts at a time stay in the cache until they are summed.
+        for begin in range(0, len(raws), _AT_ONCE):
+            end = min(begin + _AT_ONCE, len(raws))
+            base = bounds[begin]
+            weights = _decoded(codes[base : bounds[end]])
+            for at in range(begin, end):
+                first, last = bounds[at], bounds[at + 1]
+                np.dot(value[first:last], weights[first - base : last - base], out=sums[at])
+        sums /= np.where(norms, norms, 1.0)[:, None]
+        return sums[:, :HEADS]
+
+    def _codes(self, bucket: Array) -> Array:
+        """The rows of buckets, as codes of one byte; the last column is the idf's and without sign."""
+        return self.rows.take(bucket).view(np.int8).reshape(-1, HEADS + 1)
 
     def contributions(self, model_text: str) -> tuple[features.Grams, Array]:
         """Every n-gram of one text and what it adds to each head's logit; a feature's share is split evenly
@@ -60,20 +70,21 @@ class Fast:
         raws = features.encoded([model_text])
         grams = features.grams(raws)
         _, bucket, count = features.counted(raws)
-        codes = self.rows[bucket].view(np.uint8).reshape(-1, HEADS + 1)
-        value = count * self._idf[codes[:, HEADS]]
+        codes = self._codes(bucket)
+        value = codes[:, HEADS].view(np.uint8) * count.astype(np.float64)
         norm = float(value @ value) ** 0.5 or 1.0
-        added = (value / norm)[:, None] * _decoded(codes) * self.scale
+        added = (value / norm)[:, None] * _decoded(codes)[:, :HEADS] * self.scale
         place = np.searchsorted(bucket, grams.bucket)
         times = np.bincount(place, minlength=len(bucket))
         return grams, added[place] / times[place][:, None]
 
 
 def _decoded(codes: Array) -> Array:
-    """c * |c| of each head's weight code; whole numbers, so it is exact, and quicker than a table."""
-    weights = codes.view(np.int8).astype(np.int16)
+    """c * |c| of each code; whole numbers, so it is exact, and quicker than a table. The last column, which
+    is no weight, comes along: to leave it out costs more."""
+    weights = codes.astype(np.int16)
     weights *= np.abs(weights)
-    return weights[:, :HEADS].astype(np.float64)
+    return weights.astype(np.float64)
 
 
 def packed(weights: Array, idf: Array) -> tuple[Array, Array]:

@@ -27,8 +27,16 @@ _U32 = np.uint32
 _PRIME = 0x01000193
 _MIX = _U32(0x9E3779B1)
 _SALT = [_U32(0x85EBCA6B * (n + 1) & 0xFFFFFFFF) for n in range(8)]
-_WORD_BYTE = np.zeros(256, bool)
-_WORD_BYTE[[*range(48, 58), *range(97, 123), *range(128, 256), 39]] = True
+#: Whether a byte belongs to a word: a digit, a small letter, an apostrophe or a part of a wider character.
+_INSIDE = bytes(48 <= b <= 57 or 97 <= b <= 122 or b >= 128 or b == 39 for b in range(256))
+#: How many lengths byte n-grams have; for each, the places before a text's end where none can begin.
+_LENGTHS = LONGEST - 1
+_KIND, _BACK = (
+    np.array(column)[:, None]
+    for column in zip(*((kind, back) for kind in range(_LENGTHS) for back in range(1, kind + 2)), strict=True)
+)
+#: The key of no n-gram: greater than each that has a text.
+_NONE = _U32(0xFFFFFFFF)
 _LOG = (1.0 + np.log(np.maximum(np.arange(1024), 1))).astype(np.float32)
 
 Array = npt.NDArray[Any]
@@ -66,69 +74,101 @@ def encoded(texts: Sequence[str]) -> list[bytes]:
     return [b" " + text.encode("utf-8", "replace")[:MOST_BYTES].strip(b" ") + b" " for text in texts]
 
 
-def _mixed(value: Array, kind: int) -> Array:
-    value = (value ^ _SALT[kind]) * _MIX
+def _keys(raws: Sequence[bytes]) -> tuple[Array, Array, Array]:
+    """A key, text and bucket in one number, for each n-gram; and where the words begin and end.
+
+    Byte n-grams of each length come first, one for each byte, then the words, then their pairs. Nothing is
+    selected in between, which would cost more than all the arithmetic: an n-gram that would span two texts
+    is ``_NONE``.
+    """
+    lengths = np.fromiter(map(len, raws), np.int64, len(raws))
+    joined = b"".join(raws)
+    size = len(joined)
+    # The last n-grams of the last text look a few bytes past its end.
+    wide = np.frombuffer(joined + b" " * (LONGEST - 1), np.uint8).astype(_U32)
+    inside = np.frombuffer(joined.translate(_INSIDE), np.bool_)
+    # Every text begins and ends with a space, so edges come in pairs and no word spans two texts.
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    edges += 1
+    begins, ends = edges[::2], edges[1::2]
+    words, pairs = len(begins), max(len(begins) - 1, 0)
+    keys = np.empty(_LENGTHS * size + words + pairs, _U32)
+    spans = keys[: _LENGTHS * size].reshape(_LENGTHS, size)
+    rolling = wide
+    for kind, span in enumerate(spans):
+        rolling = rolling[:-1] * _U32(_PRIME)
+        rolling += wide[kind + 1 :]
+        np.bitwise_xor(rolling[:size], _SALT[kind], out=span)
+    up, down = _power_tables(size + 1)
+    sums = np.zeros(size + 1, _U32)
+    np.cumsum(wide[:size] * up[:size], out=sums[1:], dtype=_U32)
+    word = sums[ends]
+    word -= sums[begins]
+    word *= down[begins]
+    at_words = keys[_LENGTHS * size : _LENGTHS * size + words]
+    at_pairs = keys[_LENGTHS * size + words :]
+    np.bitwise_xor(word, _SALT[5], out=at_words)
+    if pairs:
+        pair = word[:-1] * _U32(0xC2B2AE35)
+        pair += word[1:] * _U32(0x27D4EB2F)
+        np.bitwise_xor(pair, _SALT[6], out=at_pairs)
+    _mix(keys)
+    shifted = np.repeat(np.arange(len(raws), dtype=_U32) << _U32(BITS), lengths)
+    spans |= shifted
+    over = np.cumsum(lengths) - _BACK
+    spans[_KIND, np.maximum(over, 0, out=over)] = _NONE
+    whose = shifted[begins]
+    at_words |= whose
+    if pairs:
+        at_pairs |= whose[1:]
+        at_pairs[whose[1:] != whose[:-1]] = _NONE
+    return keys, begins, ends
+
+
+def _mix(value: Array) -> None:
+    """Spread hashes over the buckets, in place."""
+    value *= _MIX
     value ^= value >> _U32(15)
     value *= _U32(0x85EBCA6B)
-    return value >> _U32(32 - BITS)
-
-
-def _hashes(raws: Sequence[bytes]) -> tuple[Array, Array, list[tuple[Array, Array, Array]]]:
-    """Lengths, the document of each byte, and for each kind of n-gram (begin, end, bucket)."""
-    lengths = np.fromiter(map(len, raws), np.int64, len(raws))
-    joined = np.frombuffer(b"".join(raws), np.uint8)
-    document = np.repeat(np.arange(len(raws), dtype=_U32), lengths)
-    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(joined))
-    found: list[tuple[Array, Array, Array]] = []
-    wide = joined.astype(_U32)
-    rolling = wide
-    for n in range(2, LONGEST + 1):
-        rolling = rolling[:-1] * _U32(_PRIME) + wide[n - 1 :]
-        at = np.flatnonzero(remaining[: len(rolling)] >= n)
-        found.append((at, at + n, _mixed(rolling[at], n - 2)))
-    inside = _WORD_BYTE[joined]
-    edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
-    # Every text begins and ends with a space, so edges come in pairs and no word spans two texts.
-    begins, ends = edges[::2], edges[1::2]
-    up, down = _power_tables(len(joined) + 1)
-    sums = np.zeros(len(joined) + 1, _U32)
-    np.cumsum(wide * up[: len(joined)], out=sums[1:], dtype=_U32)
-    word = (sums[ends] - sums[begins]) * down[begins]
-    found.append((begins, ends, _mixed(word, 5)))
-    if len(begins) > 1:
-        together = np.flatnonzero(document[begins[1:]] == document[begins[:-1]])
-        pair = word[together] * _U32(0xC2B2AE35) + word[together + 1] * _U32(0x27D4EB2F)
-        found.append((begins[together], ends[together + 1], _mixed(pair, 6)))
-    return lengths, document, found
+    value >>= _U32(32 - BITS)
 
 
 def grams(raws: Sequence[bytes]) -> Grams:
     """Every n-gram with its place, for explanations."""
-    _, document, found = _hashes(raws)
-    begin = np.concatenate([f[0] for f in found])
+    keys, begins, ends = _keys(raws)
+    size = sum(map(len, raws))
+    begin = np.concatenate([np.tile(np.arange(size), _LENGTHS), begins, begins[:-1]])
+    end = np.concatenate([*(np.arange(size) + kind + 2 for kind in range(_LENGTHS)), ends, ends[1:]])
+    real = keys != _NONE
     return Grams(
-        document=document[begin],
-        bucket=np.concatenate([f[2] for f in found]),
-        begin=begin,
-        end=np.concatenate([f[1] for f in found]),
+        document=keys[real] >> _U32(BITS),
+        bucket=keys[real] & _U32(BUCKETS - 1),
+        begin=begin[real],
+        end=end[real],
     )
 
 
 def counted(raws: Sequence[bytes]) -> tuple[Array, Array, Array]:
-    """The distinct features of at most 4,096 texts.
+    """The distinct features of at most 4,095 texts.
 
     :return: ``starts`` (one more than texts: where each text's features begin), ``bucket``, and the sublinear
         count ``1 + log(count)`` of each, sorted by text and bucket.
     """
-    _, document, found = _hashes(raws)
-    shifted = document << _U32(BITS)
-    keys = np.concatenate([shifted[begin] | bucket for begin, _, bucket in found])
+    keys, _, _ = _keys(raws)
     keys.sort()
     first = np.empty(len(keys), bool)
     first[:1] = True
     np.not_equal(keys[1:], keys[:-1], out=first[1:])
     at = np.flatnonzero(first)
-    counts = np.diff(at, append=len(keys))
-    keys = keys[at]
-    starts = np.searchsorted(keys, np.arange(len(raws) + 1, dtype=np.uint64) << np.uint64(BITS))
-    return starts, keys & _U32(BUCKETS - 1), _LOG[np.minimum(counts, 1023)]
+    found = keys[at]
+    starts = np.searchsorted(found, np.arange(len(raws) + 1, dtype=_U32) << _U32(BITS))
+    # What is left past the last start was none.
+    counts = np.append(at, len(keys))[1 : starts[-1] + 1]
+    found, at = found[: starts[-1]], at[: starts[-1]]
+    counts -= at
+    # Most n-grams stand once in a text.
+    more = np.flatnonzero(counts > 1)
+    value = np.ones(len(found), np.float32)
+    value[more] = _LOG[np.minimum(counts[more], 1023)]
+    found &= _U32(BUCKETS - 1)
+    return starts, found, value
