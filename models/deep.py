@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from models import ATTRIBUTES, corpora, templates
+from models import ATTRIBUTES, corpora, quantise, templates, written
 from models.text import model_text
 
 MAX_TOKENS = 112
@@ -25,7 +25,7 @@ _WINDOW = 1024
 _HEAD_WEIGHT = {"toxicity": 1.5, "spam": 0.5}
 # Rows drawn from the training side of each corpus: all that speaks of news and abuse, a part of the rest.
 _SHARE = {
-    "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 0.5, "stormfront_forum": 1.0,
+    "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 1.0, "stormfront_forum": 1.0,
     "hatemoji": 1.0,
     "davidson_twitter": 0.15, "latent_hatred": 1.0, "gab_hate_corpus": 0.7, "social_bias_frames": 1.0,
     "hatexplain": 0.7, "edos_sexism": 1.0, "convabuse": 1.0, "political_incivility": 0.4, "youtube_spam": 1.0,
@@ -56,6 +56,11 @@ def rows(folder: Path, seed: int) -> list[tuple[str, list[float], float]]:
                 chosen.append(entry)
     for _, text, labels in templates.sentences(260, seed):
         chosen.append((model_text(text), [float(labels.get(a, np.nan)) for a in ATTRIBUTES], 0.5))
+    own = written.comments(3, seed)
+    own = own[(own["side"] == "train") & (own["lang"] == "en")]
+    for text, *labels in own[["text", *ATTRIBUTES]].itertuples(index=False):
+        for _ in range(2):
+            chosen.append((_noisy(model_text(text), chance), [float(t) for t in labels], 1.0))
     chance.shuffle(chosen)
     return chosen
 
@@ -123,8 +128,53 @@ def _batches(data: list[Any], tokenizer: Any, size: int) -> Any:
             yield ids, mask, target, weight
 
 
-def train(data: list[Any], base: Path, out: Path, minutes: float, threads: int, seed: int) -> None:
-    """Fine-tune until the time is up (or two epochs are over); writes to ``out``."""
+def begin_at(model: Any, run: Path, scratch: Path) -> None:
+    """Give the network the weights of an earlier run's file, int8 or float32.
+
+    Exported files name some weights by their place in the graph: an export of this network as it is now,
+    whose values are known, tells which is which.
+    """
+    import torch
+
+    export(model, scratch)
+    earlier, here = quantise.weights_of(run), quantise.weights_of(scratch)
+    scratch.unlink()
+    places = {
+        (value.T if turned else value).tobytes(): (name, turned)
+        for name, value in here.items()
+        for turned in (False, True)
+        if value.ndim in (1, 2)
+    }
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            found = here.get(parameter_name)
+            name, turned = (
+                (parameter_name, False)
+                if found is not None
+                else places.get(parameter.numpy().tobytes(), ("", False))
+            )
+            if name not in earlier:
+                print("kept as in the base:", parameter_name, flush=True)
+                continue
+            value = torch.tensor(earlier[name].T if turned else earlier[name])
+            parameter.copy_(value)
+
+
+def train(
+    data: list[Any],
+    base: Path,
+    out: Path,
+    minutes: float,
+    threads: int,
+    seed: int,
+    start: Path | None = None,
+    rate_of: float = 1.0,
+) -> None:
+    """Fine-tune until the time is up (or two epochs are over); writes to ``out``.
+
+    :param start: an earlier run's file to go on from.
+    :param rate_of: of the learning rate for a run from the base; one that goes on wants less.
+    """
     import torch
     from tokenizers import Tokenizer
 
@@ -134,6 +184,8 @@ def train(data: list[Any], base: Path, out: Path, minutes: float, threads: int, 
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()
     model = network(base)
+    if start is not None:
+        begin_at(model, start, out / "scratch.onnx")
     heads = list(model.heads.parameters())
     body = [p for p in model.encoder.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(
@@ -152,7 +204,7 @@ def train(data: list[Any], base: Path, out: Path, minutes: float, threads: int, 
                 break
             rate = min(1.0, step / 150) * (1 - gone)
             for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * rate
+                group["lr"] = group["peak"] * rate * rate_of
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = model(ids, mask)
             known = ~torch.isnan(target)
@@ -207,6 +259,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="time budget (default 60)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--start", type=Path, help="deep.onnx of an earlier run (int8 will do) to go on from")
+    parser.add_argument("--rate", type=float, default=1.0, help="of the usual learning rate (going on: 0.4)")
     chosen = parser.parse_args()
     base = chosen.base
     if base is None:
@@ -217,7 +271,16 @@ def main() -> None:
     random.seed(chosen.seed)
     data = rows(chosen.data, chosen.seed)
     print(len(data), "rows", flush=True)
-    train(data, base, chosen.out, chosen.minutes, chosen.threads, chosen.seed)
+    train(
+        data,
+        base,
+        chosen.out,
+        chosen.minutes,
+        chosen.threads,
+        chosen.seed,
+        chosen.start,
+        chosen.rate,
+    )
 
 
 if __name__ == "__main__":

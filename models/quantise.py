@@ -43,9 +43,9 @@ def averaged(sources: Sequence[Path], target: Path) -> None:
     import onnx
     from onnx import numpy_helper
 
-    whole = next(path for path in sources if not _weights(path)[1])
+    whole = next(path for path in sources if not _read(path)[1])
     model = onnx.load(str(whole))
-    read = [_weights(path)[0] for path in sources]
+    read = [weights_of(path) for path in sources]
     for kept in model.graph.initializer:
         value = numpy_helper.to_array(kept)
         if value.dtype == np.float32 and value.size > 1:
@@ -54,7 +54,12 @@ def averaged(sources: Sequence[Path], target: Path) -> None:
     onnx.save(model, str(target))
 
 
-def _weights(path: Path) -> tuple[dict[str, Any], bool]:
+def weights_of(path: Path) -> dict[str, Any]:
+    """The float weights of a file by name, also of an int8 one."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], bool]:
     """The float weights of a file by name, and whether any had to be turned back from int8."""
     import onnx
     from onnx import numpy_helper

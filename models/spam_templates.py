@@ -68,7 +68,8 @@ _ENDS = [
 ]
 
 
-def _slot(name: str, chance: random.Random) -> str:
+def slot(name: str, chance: random.Random) -> str:
+    """A link, a name, a sum …, invented anew each time."""
     number = chance.randint
     if name == "link":
         host = (
@@ -155,7 +156,7 @@ def comments(count: int, seed: int = 11) -> Iterator[tuple[str, int]]:
     for turn in range(count * 3):
         kind = _TURNS[turn % len(_TURNS)]
         kept: dict[str, str] = {}
-        text = _SLOT.sub(lambda m: kept.setdefault(m[1], _slot(m[1], chance)), chance.choice(pools[kind]))  # noqa: B023
+        text = _SLOT.sub(lambda m: kept.setdefault(m[1], slot(m[1], chance)), chance.choice(pools[kind]))  # noqa: B023
         if kind != "ham":
             text += chance.choice(_EMOJI)
             text = text.upper() if chance.random() < 0.03 else text

@@ -52,17 +52,25 @@ _FRAMES = (
 )
 
 
-def _filled(pattern: str, chance: random.Random) -> str:
+def group(chance: random.Random) -> tuple[str, str]:
+    """A group of people: many of it, and one."""
     many, one = chance.choice(_written()["groups"])
+    return many, one
+
+
+def slots() -> dict[str, list[str]]:
+    """What the other places in a pattern may be filled with."""
+    found: dict[str, list[str]] = _written()["slots"]
+    return found
+
+
+def _filled(pattern: str, chance: random.Random) -> str:
+    many, one = group(chance)
     kept: dict[str, str] = {"many": many, "one": one}
 
     def put(match: re.Match[str]) -> str:
         slot = match[1]
-        return (
-            kept.setdefault(slot, chance.choice(_written()["slots"][slot]))
-            if slot not in kept
-            else kept[slot]
-        )
+        return kept.setdefault(slot, chance.choice(slots()[slot])) if slot not in kept else kept[slot]
 
     text = _SLOT.sub(put, pattern)
     text = re.sub(r"\b([Aa]) (?=[AEIOUaeiou](?!ne\b))", r"\1n ", text)
