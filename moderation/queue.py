@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, o
 from sqlalchemy.orm import Session
 
 from moderation import search
+from moderation.asked import is_among
 from moderation.tables import Appeal, Comment, Decision, SecondReview
 
 VIEWS = ("held", "escalated", "reported", "appeals", "unsure", "second", "decided")
@@ -124,7 +125,7 @@ _ROW = (
 def page_of(
     session: Session, question: Question, *, now: datetime, after: str = "", limit: int = PAGE
 ) -> Page:
-    """One page, whose cost does not grow with its depth. One statement; up to five for a search.
+    """One page, whose cost does not grow with its depth. One statement; up to eight for a search.
 
     :param after: the key of the last row of the page before, ``""`` for the first page.
     """
@@ -207,26 +208,70 @@ def _found(
         return session.execute(
             _ordered(_from(question, *_ROW, key).where(*more), question, after, limit)
         ).all(), ""
+    rows, reached = _read(session, question, words, more, after, limit, search.NEAR)
+    if not reached:
+        return rows, ""
+    size, rest = search.size_of_index(session, words), limit - len(rows)
+    # A word as common as in what was read: would the index name more than it may? Then read on first.
+    asks_first = size is not None and size * len(rows) / search.NEAR <= search.MOST_HITS
+    ids = search.hits(session, words, question.site_ids, now) if asks_first else None
+    if ids is None:
+        further, reached = _read(session, question, words, more, reached, rest, search.STEP - search.NEAR)
+        rows, rest = [*rows, *further], rest - len(further)
+        if reached and size is not None and not asks_first:
+            ids = search.hits(session, words, question.site_ids, now)
+        if not reached or ids is None:
+            return rows, reached
+    return [*rows, *_among(session, question, ids, words, more, reached, rest)], ""
+
+
+def _read(
+    session: Session,
+    question: Question,
+    words: Sequence[str],
+    more: Sequence[ColumnElement[bool]],
+    after: str,
+    limit: int,
+    size: int,
+) -> tuple[Sequence[Any], str]:
+    """What has the words among the next comments of a view.
+
+    :param size: how many are read.
+    :return: with the key of the last one read; ``""`` when the limit or the end of the view came first.
+    """
+    key = _order_of(question)[0].label("key")
     plain = question.like(text="")
-    hits = search.hits(session, words, question.site_ids, now)
-    size = search.STEP if hits is None else search.NEAR
     # The words are looked for outside of the step: within it, or by a join, a planner reads the whole table.
     step = _ordered(_from(plain, *_ROW, Comment.body, key).where(*more), plain, after, size).subquery()
-    near = select(*(column for column in step.c if column.key != "body")).where(
+    fitting = select(*(column for column in step.c if column.key != "body")).where(
         *search.has_words(words, step.c)
     )
-    rows = session.execute(_in_order(near, question, step.c.key, step.c.id).limit(limit)).all()
+    rows = session.execute(_in_order(fitting, question, step.c.key, step.c.id).limit(limit)).all()
     if len(rows) == limit:
         return rows, ""
     last = session.execute(
         _ordered(_from(plain, Comment.id, key).where(*more), plain, after, 1).offset(size - 1)
     ).first()
-    if last is None:
-        return rows, ""
-    if hits is None:
-        return rows, key_of(last)
-    far = _from(question, *_ROW, key).where(Comment.id.in_(select(hits.c.comment_id)), *more)
-    return session.execute(_ordered(far, question, after, limit)).all(), ""
+    return rows, key_of(last) if last is not None else ""
+
+
+def _among(
+    session: Session,
+    question: Question,
+    ids: Sequence[str],
+    words: Sequence[str],
+    more: Sequence[ColumnElement[bool]],
+    after: str,
+    limit: int,
+) -> Sequence[Any]:
+    """The next comments of a view that the index named."""
+    column, is_falling = _order_of(question)
+    view = _from(question.like(text=""), *_ROW, column.label("key")).where(
+        is_among(session, Comment.id, ids), *search.has_words(search.too_short(words), Comment), *more
+    )
+    # Materialised: the planner would else now and then walk the whole view and look for each in the ids.
+    found = _after(view, column, is_falling, after).cte("found").prefix_with("MATERIALIZED")
+    return session.execute(_in_order(select(found), question, found.c.key, found.c.id).limit(limit)).all()
 
 
 def _ordered(query: Select[Any], question: Question, after: str, limit: int) -> Select[Any]:

@@ -53,12 +53,15 @@ def index() -> None:
 
 def _index(*, thorough: bool = False) -> None:
     started, indexed = time.monotonic(), 0
+    with parts.database().reading() as session:
+        after = "" if thorough else search.begin_of(session)
     while time.monotonic() - started < BUDGET_SECONDS:
         with parts.database().writing() as session:
-            count = search.index_some(session, thorough=thorough)
-        indexed += count
-        if count < search.BATCH:
+            ids = search.index_some(session, after)
+        indexed += len(ids)
+        if len(ids) < search.BATCH:
             break
+        after = ids[-1]
     if indexed:
         log.info("comments_indexed", count=indexed)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from sqlalchemy import event, select, update
 
-from moderation import search, seeding, sites
+from moderation import seeding, sites
 from moderation.settings import Settings
 from moderation.store import Database
 from moderation.tables import Comment
@@ -125,10 +125,6 @@ def _fill(bench: Bench, stack: Processes, database: Database, many: int) -> tupl
         # One comment in the oldest tenth holds a word that no other has.
         old = session.scalars(select(Comment.id).order_by(Comment.id).offset(many // 20).limit(1)).one()
         session.execute(update(Comment).where(Comment.id == old).values(body=f"The {RARE} again."))
-    while True:
-        with database.writing() as session:
-            if search.index_some(session) < search.BATCH:
-                break
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
     bench.say(f"  {many:,} comments stored")

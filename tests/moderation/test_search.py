@@ -23,7 +23,7 @@ LATER = NOON + timedelta(hours=1)
 def steps(monkeypatch):
     """Small steps, so that a handful of comments is more than one."""
     monkeypatch.setattr(search, "STEP", 5)
-    monkeypatch.setattr(search, "NEAR", 5)
+    monkeypatch.setattr(search, "NEAR", 2)
 
 
 def _add(session, vault, site, *bodies, **more):
@@ -40,9 +40,9 @@ def _add(session, vault, site, *bodies, **more):
     return made
 
 
-def _index(database):
+def _index(database, after=None):
     with database.writing() as session:
-        return search.index_some(session)
+        return len(search.index_some(session, search.begin_of(session) if after is None else after))
 
 
 def _bodies(session, site, words, after=""):
@@ -107,11 +107,65 @@ def test_a_common_word_asks_no_index_and_reads_one_step(database, vault, steps):
 
     with database.reading() as session:
         question = Question(view="held", site_ids=(site.id,), person_id="me", text="ferry")
-        page = queue.page_of(session, question, now=LATER, limit=4)
+        page = queue.page_of(session, question, now=LATER, limit=1)
 
-    assert len(page.rows) == 4
+    assert len(page.rows) == 1
     assert page.next_key
-    assert not [said for said in asked if "hits" in said]
+    assert len([said for said in asked if said.lstrip().startswith("SELECT")]) == 1
+
+
+@pytest.mark.parametrize("archive", [0, 1_000_000])
+def test_a_word_that_the_index_names_too_often_is_read_on_for_and_the_search_says_so(
+    postgres_url, vault, steps, monkeypatch, archive
+):
+    monkeypatch.setattr(search, "MOST_HITS", 2)
+    database = open_database(postgres_url)
+    with database.writing() as session:
+        site = make_site(session, vault)
+        _add(session, vault, site, "a ferry", *FILLER[:3], "the ferry", *FILLER[3:], "your ferry", "no ferry")
+    _index(database)
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as admin:
+        # As many as the database believes are there: of a few, the index is asked before reading on.
+        admin.execute("update pg_class set reltuples = %s where relname = 'comment_texts'", (archive,))
+
+    with database.reading() as session:
+        bodies, page = _bodies(session, site, "ferry")
+        rare, whole = _bodies(session, site, "your ferry")
+
+    assert (bodies, page.looked_at) == (["a ferry", "the ferry"], 5)
+    assert (rare, whole.looked_at) == (["your ferry"], 0)
+    database.engine.dispose()
+
+
+def test_what_came_in_a_moment_ago_is_found_beside_what_the_index_names(postgres_url, vault, steps):
+    database = open_database(postgres_url)
+    with database.writing() as session:
+        site = make_site(session, vault)
+        _add(session, vault, site, *FILLER, "the ferry")
+    _index(database)
+    with database.writing() as session:
+        (new,) = _add(session, vault, site, "a new ferry")
+        new.urgency = 1.0
+
+    with database.reading() as session:
+        bodies, page = _bodies(session, site, "ferry")
+
+    assert (bodies, page.looked_at) == (["a new ferry", "the ferry"], 0)
+    database.engine.dispose()
+
+
+def test_short_words_beside_a_long_one_must_be_there_too(postgres_url, vault, steps):
+    database = open_database(postgres_url)
+    with database.writing() as session:
+        site = make_site(session, vault)
+        _add(session, vault, site, *FILLER, "the ferry is in", "the ferry")
+    _index(database)
+
+    with database.reading() as session:
+        bodies, page = _bodies(session, site, "ferry is")
+
+    assert (bodies, page.looked_at) == (["the ferry is in"], 0)
+    database.engine.dispose()
 
 
 def test_words_too_short_for_the_index_are_looked_for_step_by_step(postgres_url, vault, steps):
@@ -189,8 +243,30 @@ def test_what_was_left_out_is_found_by_a_thorough_turn(postgres_url, vault):
         )
 
     assert _index(database) == 0
+    assert _index(database, after="") == 1
+    database.engine.dispose()
+
+
+def test_an_archive_is_indexed_without_looking_twice_at_any_comment(postgres_url, vault, monkeypatch):
+    monkeypatch.setattr(search, "BATCH", 4)
+    database = open_database(postgres_url)
     with database.writing() as session:
-        assert search.index_some(session, thorough=True) == 1
+        site = make_site(session, vault)
+        made = [comment.id for comment in _add(session, vault, site, *FILLER[:10])]
+    taken, after = [], ""
+
+    while True:
+        with database.writing() as session:
+            ids = search.index_some(session, after)
+        taken.append(ids)
+        if len(ids) < search.BATCH:
+            break
+        after = ids[-1]
+
+    assert taken == [made[:4], made[4:8], made[8:]]
+    with database.reading() as session:
+        # What came in a moment before the newest one is looked at again: it may have been committed later.
+        assert search.begin_of(session) < made[0]
     database.engine.dispose()
 
 
