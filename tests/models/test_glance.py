@@ -8,6 +8,7 @@ from unittest import mock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from models import links
 from models import text as reading
 from models.text import Text
 
@@ -35,9 +36,9 @@ def step_by_step(text: Text) -> reading.Reading:
     """Read with the finder looking at the whole of every text."""
 
     def whole(value: str) -> list[tuple[int, Any]]:
-        return [(0, match) for match in reading._finder().match(value) or ()]
+        return [(0, match) for match in links._finder().match(value) or ()]
 
-    with mock.patch.object(reading, "_matches", whole):
+    with mock.patch.object(links, "_matches", whole):
         return reading.read(text)
 
 
