@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare
+from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare, written
 from models.scorer import Scorer, Text
 
 ROOT = Path(__file__).parents[2]
@@ -137,3 +139,29 @@ def test_the_sample_names_no_real_address():
     links = frame["text"].str.findall(r"[\w-]+\.(?:com|net|org|info|ru)\b").explode().dropna()
 
     assert set(links[frame.loc[links.index, "corpus"] == "sample"]) == set()
+
+
+def test_comments_written_by_hand_are_whole_and_stand_on_one_side_each():
+    frame = written.comments(3)
+
+    assert len(frame) > 5_000
+    assert not frame["text"].str.contains(r"\{\w+\}").any(), "a place was left open"
+    labels = frame[list(ATTRIBUTES)]
+    assert ((labels >= 0) & (labels <= 1) | labels.isna()).all().all()
+    assert labels.notna().any(axis=1).all()
+    for attribute in ("toxicity", "threat", "insult", "identity_attack", "spam"):
+        for side in ("train", "development"):
+            said = frame.loc[frame["side"] == side, attribute].dropna()
+            assert (said >= 0.5).any(), (attribute, side)
+            assert (said < 0.5).any(), (attribute, side)
+
+
+def test_what_judges_the_model_is_not_among_what_trains_it():
+    listed = json.loads((ROOT / "models" / "cases" / "functional_unseen.json").read_text())["cases"]
+    cases = [text for case in listed.values() for text in case["texts"]]
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 4), use_idf=False)
+    trains = pieces.fit_transform(written.comments(1)["text"])
+
+    nearest = (pieces.transform(cases) @ trains.T).max(axis=1).toarray().ravel()
+
+    assert [text for text, near in zip(cases, nearest, strict=True) if near > 0.7] == []
