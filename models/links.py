@@ -106,9 +106,9 @@ def _may_be_address(value: str) -> bool:
 _USUAL_ENDS = frozenset(("com", "net", "org", "info", "biz", "ru", "uk", "de", "shop", "online", "site"))
 _DIGIT_LETTERS = str.maketrans("013457", "oieast")
 _BRANDS = frozenset((
-    "paypal", "google", "facebook", "amazon", "apple", "microsoft", "netflix", "instagram", "whatsapp", "coinbase",
-    "binance", "telegram", "youtube", "twitter", "linkedin", "metamask", "blockchain", "trustwallet", "icloud",
-    "outlook", "steam", "discord",
+    "paypal", "google", "facebook", "amazon", "apple", "microsoft", "netflix", "instagram", "whatsapp",
+    "coinbase", "binance", "telegram", "youtube", "twitter", "linkedin", "metamask", "blockchain",
+    "trustwallet", "icloud", "outlook", "steam", "discord",
 ))  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def found_in(value: str, is_url: bool = False) -> list[Span]:
     if "://" in value:
         shown = _BROKEN_SCHEME.sub(lambda m: f"http{m[1]}://".ljust(len(m[0]), "/"), value)
     # "example[.]com" keeps its length, so that spans stay spans of the original.
-    if "[" in value or "(" in value:
+    if "[.]" in value or "(.)" in value or (("[" in value or "(" in value) and "dot" in value.lower()):
         shown = _DEFANGED.sub(lambda m: "." + "\u2060" * (len(m[0]) - 1), shown)
     packed = shown.replace("\u2060", "")
     places = [i for i, char in enumerate(shown) if char != "\u2060"] if len(packed) != len(shown) else None

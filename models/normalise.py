@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
 
+from models import glance
 from models.fold import FOLD
 
 Replacement = str | Callable[[re.Match[str]], str]
@@ -158,12 +159,17 @@ def normalise(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str
     return text.text, text.disguises
 
 
-def plain(body: str, is_marked: bool) -> str:
-    """As :func:`normalise` of a body in which a glance (models.glance) saw no disguise and no link."""
-    text = body.lower()
-    if is_marked and any(marks in text for marks in _MARKED):
-        text = _MARKS.sub(r"\1\1\1", text)
-    return " ".join(text.split())
+def glanced(body: str, suspects: int) -> tuple[list[str], list[str]]:
+    """As :func:`normalise` of a body without links of which a glance (models.glance) was not ``STRANGE``, but
+    cut at the blanks."""
+    body = body.lower()
+    if suspects & glance.DISGUISED:
+        text = Plain(body)
+        _undo_letters(text, suspects)
+        return text.text.split(), text.disguises
+    if suspects & glance.MARKED and _is_marked(body):
+        body = _MARKS.sub(r"\1\1\1", body)
+    return body.split(), []
 
 
 def traced(body: str, cuts: Iterable[tuple[int, int, str]] = ()) -> tuple[str, list[int]]:
@@ -196,17 +202,18 @@ def _undo(text: Plain, cuts: Iterable[tuple[int, int, str]]) -> None:
         text.text = text.text.lower()
     else:
         text.fold()
-    if _SPACED_MAYBE.search(text.text):
-        text.sub(_SPACED, _joined, "spaced_letters")
-    if any(mark in text.text for mark in _MASKS) and _MASKED_MAYBE.search(text.text):
-        text.sub(_MASKED, _unmasked, "masked_letters")
-    if any(digit in text.text for digit in _DIGITS) and _LEET_MAYBE.search(text.text):
-        text.sub(_LEET_TOKEN, _plain_letters, "leetspeak")
-    if _REPEATED_MAYBE.search(text.text):
-        text.sub(_REPEATED_WORD, _squeezed, "repeated_letters")
-    if any(marks in text.text for marks in _MARKED):
-        text.sub(_MARKS, r"\1\1\1")
+    _undo_letters(text)
     text.close_up()
+
+
+def _undo_letters(text: Plain, suspects: int = glance.DISGUISED | glance.MARKED) -> None:
+    """The steps that need small letters; only those that are suspected."""
+    for suspect, may_be, pattern, replacement, disguise in _STEPS:
+        if suspects & suspect and may_be(text.text):
+            before = text.text
+            text.sub(pattern, replacement, disguise)
+            if text.text != before:  # nobody has glanced at this
+                suspects = glance.DISGUISED | glance.MARKED
 
 
 def _latin(match: re.Match[str]) -> str:
@@ -308,3 +315,24 @@ def segment(letters: str) -> str:
         pieces.append(letters[begin:end])
         end = begin
     return " ".join(reversed(pieces))
+
+
+def _is_masked(text: str) -> bool:
+    return any(mark in text for mark in _MASKS) and _MASKED_MAYBE.search(text) is not None
+
+
+def _is_leet(text: str) -> bool:
+    return any(digit in text for digit in _DIGITS) and _LEET_MAYBE.search(text) is not None
+
+
+def _is_marked(text: str) -> bool:
+    return any(marks in text for marks in _MARKED)
+
+
+_STEPS: tuple[tuple[int, Callable[[str], object], re.Pattern[str], Replacement, str], ...] = (
+    (glance.SPACED, _SPACED_MAYBE.search, _SPACED, _joined, "spaced_letters"),
+    (glance.MASKED, _is_masked, _MASKED, _unmasked, "masked_letters"),
+    (glance.LEETED, _is_leet, _LEET_TOKEN, _plain_letters, "leetspeak"),
+    (glance.REPEATED, _REPEATED_MAYBE.search, _REPEATED_WORD, _squeezed, "repeated_letters"),
+    (glance.MARKED, _is_marked, _MARKS, r"\1\1\1", ""),
+)

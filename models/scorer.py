@@ -51,6 +51,7 @@ class Scorer:
         self.directory = directory
         self.manifest = artifact.verified(directory)
         self.version: str = self.manifest["version"]
+        self._fast_version = f"{self.version}-fast"
         numbers = artifact.numbers(directory)
         self._numbers = numbers
         self._points = {
@@ -94,7 +95,7 @@ class Scorer:
         :param deep: True asks it for every comment, False for none.
         """
         readings = reading.read_all(texts)
-        shapes = self._shapes(texts, readings)
+        shapes = structure.measured_all(texts, readings)
         bodies = [r.model_text for r in readings]
         fast = self._fast.logits(bodies, shapes)
         scores = self._calibrated("fast", fast)
@@ -131,7 +132,7 @@ class Scorer:
         :param scored: what was said of this very text a moment ago; spares asking both tiers again.
         """
         read = reading.read(text)
-        shape = self._shapes([text], [read])
+        shape = structure.measured_all([text], [read])
         deep = None
         if scored is not None:
             fast = np.array([[scored.fast[a] for a in ATTRIBUTES]])
@@ -144,14 +145,6 @@ class Scorer:
         both = None if deep is None else self._stacked(fast, deep)[0] - fast[0]
         wanted = [a for a in ATTRIBUTES if attributes is None or a in attributes]
         return explain.explained(self._fast, text.body, read, shape[0], fast[0], both, wanted, top)
-
-    def _shapes(self, texts: Sequence[Text], readings: Sequence[reading.Reading]) -> Array:
-        shapes = np.empty((len(texts), len(structure.NAMES)), np.float32)
-        for at, (text, read) in enumerate(zip(texts, readings, strict=True)):
-            shapes[at] = structure.measured(
-                text, read.facts, read.model_text, may_hold_wallet=read.may_hold_wallet
-            )
-        return shapes
 
     def _stacked(self, fast: Array, deep: Array) -> Array:
         stack = self._numbers["stack"]
@@ -186,13 +179,13 @@ class Scorer:
     def _scored(
         self, read: reading.Reading, scores: list[float], fast: list[float], deep: list[float] | None
     ) -> Scored:
-        facts = read.facts
+        language = read.facts["language"]
         return Scored(
-            scores=dict(zip(ATTRIBUTES, scores, strict=True)),
-            facts=facts,
-            model=self.version if deep is not None else f"{self.version}-fast",
-            language=facts["language"],
-            language_supported=facts["language"] in self.languages,
-            fast=dict(zip(ATTRIBUTES, fast, strict=True)),
-            deep=None if deep is None else dict(zip(ATTRIBUTES, deep, strict=True)),
+            dict(zip(ATTRIBUTES, scores, strict=True)),
+            read.facts,
+            self.version if deep is not None else self._fast_version,
+            language,
+            language in self.languages,
+            dict(zip(ATTRIBUTES, fast, strict=True)),
+            None if deep is None else dict(zip(ATTRIBUTES, deep, strict=True)),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import glance, links, normalise
 from models.fold import FOLD
@@ -30,17 +30,19 @@ class Text:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The facts of a text (JSON-able) and what the model reads of its body.
 
     ``cuts`` are spans (begin, end, word) in code points of the body: links and addresses, named by a word.
+    ``seen`` is the glance at the body, and ``distinct`` how many different words the model reads of it; both
+    only where the whole reading went by the glance.
     """
 
     facts: dict[str, Any]
     model_text: str
     cuts: tuple[tuple[int, int, str], ...]
-    may_hold_wallet: bool = True
+    seen: Glance | None = None
+    distinct: int = 0
 
 
 _UPPER = bytes(range(65, 91))
@@ -64,43 +66,49 @@ def read_all(texts: Sequence[Text]) -> list[Reading]:
         if seen is None:
             readings.append(read(text))
             continue
-        spans = links.found_in(text.body) if seen.may_hold_link and links.may_hold_link(text.body) else []
-        plain = seen.is_plain and not spans
-        readings.append(_read_plain(text, body, seen) if plain else _read(text, spans))
+        may_hold_link = seen.suspects & glance.LINK and links.may_hold_link(text.body)
+        spans = links.found_in(text.body) if may_hold_link else []
+        if spans or seen.suspects & glance.STRANGE:
+            readings.append(_read(text, spans))
+        else:
+            readings.append(_read_glanced(text, body, seen))
     return readings
 
 
-def _read_plain(text: Text, shown: str, seen: Glance) -> Reading:
-    """Read a body without links or disguises: the same facts, most of them known by now.
+def _read_glanced(text: Text, shown: str, seen: Glance) -> Reading:
+    """Read a body without links: the same facts, most of them known by now.
 
     :param shown: the body, typeset marks written in ASCII.
     """
     body, letters = text.body, seen.letters
-    model_text = normalise.plain(shown, seen.is_marked)
-    words = (body if seen.is_marked or shown is not body else model_text).split()
+    pieces, disguises = normalise.glanced(shown, seen.suspects)
+    distinct = set(pieces)
+    is_unchanged = shown is body and not seen.suspects & (glance.DISGUISED | glance.MARKED)
     scripts = ["Latin"] if letters else []
     # The words that tell English stand among those not yet stripped of their commas: mostly they suffice.
-    is_sample = len(body) <= SAMPLE and not seen.is_marked and shown is body
-    sample = words if is_sample else body[:SAMPLE].lower().replace("’", "'").split()
-    english = len(ONLY_ENGLISH.intersection(sample))
+    if is_unchanged and len(body) <= SAMPLE:
+        sample, english = pieces, len(ONLY_ENGLISH & distinct)
+    else:
+        sample = body[:SAMPLE].lower().replace("’", "'").split()
+        english = len(ONLY_ENGLISH.intersection(sample))
     if english >= 2 and english * 8 >= len(sample) and letters:
         language, certain = "en", True
     else:
         language, certain = language_of(body, letters, scripts, text.language)
     facts: dict[str, Any] = {
-        "links": _links_beside(text),
+        "links": _links_beside(text) if text.name or text.url else [],
         "language": language,
         "language_certain": certain,
         "scripts": scripts,
-        "disguises": [],
+        "disguises": disguises,
         "letters": letters,
         "upper_share": round(seen.capitals / letters, 4) if letters else 0.0,
         "length": len(body),
         "emails": 0,
         "phones": _phones(body) if seen.digits >= _FEWEST_DIGITS else 0,
-        "words": len(words),
+        "words": len(pieces if is_unchanged else body.split()),
     }
-    return Reading(facts, model_text, (), seen.may_hold_wallet)
+    return Reading(facts, " ".join(pieces), (), seen, len(distinct))
 
 
 def read(text: Text) -> Reading:
