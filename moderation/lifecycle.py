@@ -12,11 +12,14 @@ the caller's transaction. Nothing here commits, sleeps or sends. Reports and app
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 
@@ -100,7 +103,10 @@ def receive(
     }
     try:
         connection = session.connection() if isinstance(session, Session) else session
-        connection.execute(_RECEIVED, row)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(_spelt(tuple(row)), {**row, "context": json.dumps(kept)})
+        else:
+            connection.execute(_RECEIVED, row)
     except IntegrityError as error:
         if external_id is None:
             raise
@@ -131,6 +137,16 @@ _BEGINS: dict[str, Any] = {
 _RECEIVED = insert(Comment.__table__).values(  # type: ignore[arg-type]
     {name: literal_column(repr(value)) for name, value in _BEGINS.items()}
 )
+
+
+@cache
+def _spelt(names: tuple[str, ...]) -> str:
+    """The same in the words of PostgreSQL's driver: looking a statement up and preparing each value for its
+    column's type cost half as much as sending it.
+    """
+    return str(_RECEIVED.compile(dialect=psycopg.dialect(), column_keys=names))
+
+
 #: Columns of a comment that nothing is known for when it comes in.
 _EMPTY = dict.fromkeys(
     name

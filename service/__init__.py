@@ -38,22 +38,20 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     :param database: opened from the settings when not given.
     :raises SettingsFaults: with every fault of the environment.
     """
-    from flask import Flask
-
     from moderation import logs
     from moderation.settings import Settings
     from moderation.store import open_database
     from moderation.vault import vault_of
     from service import access, auth, headers, limits, openapi, problems, reporting
     from service.aside import Aside
-    from service.door import Door, open_door
+    from service.door import App, Door, open_door
     from service.nudge import Nudger
     from service.sessions import DeskSessions
 
     if settings is None:
         settings = Settings.from_environment(os.environ)
         logs.set_up(settings.log_level)
-    app = Flask(__name__)
+    app = App(__name__)
     app.session_interface = DeskSessions()
     app.config |= {
         "SECRET_KEY": settings.secret_key,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import g
@@ -30,6 +31,7 @@ from service.schemas import CommentIn, limits_of
 
 COMMENT = CommentIn()
 
+_counted = cache(COMMENTS.labels)
 #: What stood in the way can be gone a moment later (rolled back, forgotten): try again, but not for ever.
 _TRIES = 3
 
@@ -73,7 +75,7 @@ def accept(fields: dict[str, Any], *, key: str | None = None, way: str = "api") 
                 return Accepted(found, is_new=False)
         else:
             nudge(jobs.SCORE)
-            COMMENTS.labels(way).inc()
+            _counted(way).inc()
             return Accepted(comment, is_new=True)
     raise InFlight
 
@@ -99,7 +101,7 @@ def accept_all(documents: Sequence[Any], *, way: str = "batch") -> list[Accepted
     count = sum(isinstance(result, Accepted) and result.is_new for result in results)
     if count:
         nudge(jobs.SCORE)
-        COMMENTS.labels(way).inc(count)
+        _counted(way).inc(count)
     return results
 
 

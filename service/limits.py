@@ -186,10 +186,9 @@ def caller_hash() -> str:
 def _say(response: Response) -> Response:
     standings: list[Standing] = list(g.get("standings", {}).values())
     if standings:
-        response.headers["RateLimit-Policy"] = ", ".join(
-            f'"{one.name}";q={one.limit};w={WINDOW_SECONDS}' for one in standings
-        )
-        response.headers["RateLimit"] = ", ".join(
-            f'"{one.name}";r={one.rest};t={one.resets_in}' for one in standings
-        )
+        policy = ", ".join(f'"{one.name}";q={one.limit};w={WINDOW_SECONDS}' for one in standings)
+        rest = ", ".join(f'"{one.name}";r={one.rest};t={one.resets_in}' for one in standings)
+        # Added, not set: to set one is to look through all that are there.
+        response.headers.add("RateLimit-Policy", policy)
+        response.headers.add("RateLimit", rest)
     return response

@@ -30,7 +30,7 @@ def seconds_asked() -> int:
         wait: int | None = load(_WAIT, request.args.to_dict(), at="?").get("wait")
         if wait is not None:
             return wait
-    found = _PREFERENCE.search(", ".join(request.headers.getlist("Prefer")))
+    found = _PREFERENCE.search(request.headers.get("Prefer", ""))
     return min(int(found[1]), LONGEST_SECONDS) if found else 0
 
 
