@@ -32,6 +32,7 @@ from models import (
     prepare,
     spam_templates,
     structure,
+    written,
 )
 from models.features import Array
 
@@ -57,7 +58,8 @@ def gathered(folder: Path, seed: int, sentences: int = 900, spam: int = 6000) ->
     frame = corpora.read_all(folder)
     shop = pd.DataFrame(spam_templates.comments(spam, seed), columns=["text", "spam"])
     shop = shop.assign(corpus="templates_spam", lang="", natural=0, weight=0.5, side="train")
-    return pd.concat([frame, prepare.written(seed, sentences), shop], ignore_index=True)
+    own = written.comments(3, seed).drop(columns="kind")
+    return pd.concat([frame, prepare.written(seed, sentences), own, shop], ignore_index=True)
 
 
 def taught(rows: prepare.Prepared, deep: Path, cache: Path | None) -> Array:
@@ -68,7 +70,7 @@ def taught(rows: prepare.Prepared, deep: Path, cache: Path | None) -> Array:
     """
     frame = rows.frame
     asked = (frame["side"] == "train") & frame["lang"].isin(["", "en"])
-    asked &= ~frame["corpus"].str.startswith(("templates", "tgspam", "mlma"))
+    asked &= ~frame["corpus"].str.startswith(("templates", "written", "tgspam"))
     at = np.flatnonzero(asked.to_numpy())
     out = np.full((len(frame), len(ATTRIBUTES)), np.nan)
     logits = calibrate.deep_logits(frame.iloc[at].reset_index(drop=True), deep, cache)
@@ -137,16 +139,18 @@ def _fit_name(rows: prepare.Prepared, seed: int, opinions: Array | None) -> str:
 def grouped(frame: Any, attribute: str) -> Array:
     """The group each row was collected with: see :func:`models.heads.fit`.
 
-    Toxicity: one for each language. The attributes that many corpora speak to: one for each corpus that has
-    both classes. Spam: none, since most corpora of spam hold one class only and their group would explain it.
+    Toxicity: one for each language, and one for politics, whose raters were of another mind. The attributes
+    that many corpora speak to: one for each corpus that has both classes. Spam: none, since most corpora of
+    spam hold one class only and their group would explain it.
     """
     corpus = frame["corpus"].to_numpy(str)
     if attribute == "toxicity":
-        home = frame["lang"].isin(["", "en"]).to_numpy()
-        return np.where(home, _HOME, frame["lang"]).astype(object)
+        home = frame["lang"].isin(["", "en"]).to_numpy() & (corpus != "political_incivility")
+        return np.where(home, _HOME, np.where(frame["lang"] == "en", corpus, frame["lang"])).astype(object)
     alone = (
         np.char.startswith(corpus, "jigsaw")
         | np.char.startswith(corpus, "templates")
+        | np.char.startswith(corpus, "written")
         | (corpus == "edos_sexism")
     )
     return np.where(alone | (attribute == "spam"), _HOME, corpus).astype(object)
@@ -160,11 +164,13 @@ def weighted(frame: Any, attribute: str) -> Array:
         # Most rows that name a group are abuse of it: these show that the name alone is none.
         weight[corpus == "templates_neutral"] = 3.0
         weight[np.isin(corpus, ("templates_counter", "templates_polite", "templates_objects"))] = 0.6
+        weight[np.char.startswith(corpus, "written")] = 0.3 if attribute in ("threat", "insult") else 0.0
     if attribute == "toxicity":
         # Denial, quotation and mild swearing are for the deep tier: a sum of words cannot tell them, and pays
         # for trying with its ranking of news.
-        written = np.char.startswith(corpus, "templates")
-        weight[written & ~np.isin(corpus, ("templates_neutral", "templates_attack"))] *= 0.3
+        patterns = np.char.startswith(corpus, "templates")
+        weight[patterns & ~np.isin(corpus, ("templates_neutral", "templates_attack"))] *= 0.1
+        weight[corpus == "political_incivility"] *= 2.5
         # The others were picked for being toxic: only these show how readers of news write.
         weight[(corpus == "civil_comments") & (frame["natural"] == 1).to_numpy()] *= 5.0
         # Languages written in other letters share no features with English; German and Portuguese do, and at
@@ -176,6 +182,7 @@ def weighted(frame: Any, attribute: str) -> Array:
         weight[corpus == "civil_comments"] *= 0.5
         weight[corpus == "sms_spam"] *= 0.5
         weight[corpus == "youtube_spam"] *= 8.0
+        weight[np.char.startswith(corpus, "written")] *= 0.2
         # Written ham praises as spam does: at full weight it hides what real spam below videos looks like.
         weight[(corpus == "templates_spam") & (frame["spam"] == 0).to_numpy()] *= 0.3
     if attribute == "identity_attack":
