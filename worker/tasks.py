@@ -26,7 +26,7 @@ BATCH = 128
 BUDGET_SECONDS = 10
 #: After a batch that was not full, what comes within this time goes together: the dozen statements around a
 #: batch cost as much as judging ten comments. The first comment after a quiet time never waits.
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.03
 #: In a backlog every so many rounds begin with what was tried before: it must not wait for the end.
 TRIED_EVERY = 4
 
