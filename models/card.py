@@ -333,7 +333,8 @@ English speakers in North America, and their judgements are in it.
 
 {_table(["corpus", "what", "licence", "citation", "trains what is shipped"], sets)}
 
-Beside these, sentences and spam patterns written for this project (`templates.py`, `spam_templates.py`). Trained on
+Beside these, sentences and spam patterns written for this project (`templates.py`, `spam_templates.py`), and 5,000 comments written
+by hand for it (`written.py`): threats without a swear word, polite hate, insults, scams, and their harmless twins. Trained on
 {sum(manifest["rows"].values()):,} rows (sha256 of the data `{manifest["data_sha256"][:16]}…`), seed {
         manifest["seed"]
     }, {manifest["created_at"][:10]}.

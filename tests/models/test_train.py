@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare, written
+from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare, train, written
 from models.scorer import Scorer, Text
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +139,32 @@ def test_the_sample_names_no_real_address():
     links = frame["text"].str.findall(r"[\w-]+\.(?:com|net|org|info|ru)\b").explode().dropna()
 
     assert set(links[frame.loc[links.index, "corpus"] == "sample"]) == set()
+
+
+def test_only_training_comments_are_shown_to_the_teacher_by_the_sentence():
+    long = "The council met on Monday evening. Nobody had read the plan before! What do they do all day?"
+    frame = pd.DataFrame(
+        {
+            "text": [
+                long,
+                "One sentence that stands alone in its comment.",
+                long.replace("Monday", "Friday"),
+                long.upper(),
+            ],
+            "corpus": ["civil_comments", "civil_comments", "civil_comments", "latent_hatred"],
+            "side": ["train", "train", "development", "train"],
+        }
+    )
+
+    found = train.sentences_of(frame)
+
+    assert found["text"].tolist() == [
+        "The council met on Monday evening.",
+        "Nobody had read the plan before!",
+        "What do they do all day?",
+    ]
+    assert set(found["corpus"]) == {"sentences_civil_comments"}
+    assert not set(ATTRIBUTES) & set(found.columns)
 
 
 def test_comments_written_by_hand_are_whole_and_stand_on_one_side_each():
