@@ -71,8 +71,8 @@ def hashed(texts: Sequence[str]) -> Any:
     return sparse.csr_matrix(parts, shape=(len(texts), features.BUCKETS))
 
 
-def written(seed: int, count: int) -> Frame:
-    """The sentences written for this project, as rows."""
+def patterned(seed: int, count: int) -> Frame:
+    """The sentences made of patterns (models.templates), as rows."""
     rows = [
         {
             "text": body,
@@ -99,7 +99,7 @@ def sample() -> Frame:
     frame = frame.assign(
         natural=1, weight=1.0, lang="en", side=[corpora.side(body) for body in frame["text"]]
     )
-    return pd.concat([frame, written(7, 60)], ignore_index=True)
+    return pd.concat([frame, patterned(7, 60)], ignore_index=True)
 
 
 def fingerprint(frame: Frame) -> str:

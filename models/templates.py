@@ -58,6 +58,11 @@ def group(chance: random.Random) -> tuple[str, str]:
     return many, one
 
 
+def with_articles(text: str) -> str:
+    """The text with "an" before a vowel, where a place was filled with a word that begins with one."""
+    return re.sub(r"\b([Aa]) (?=[AEIOUaeiou](?!ne\b))", r"\1n ", text)
+
+
 def slots() -> dict[str, list[str]]:
     """What the other places in a pattern may be filled with."""
     found: dict[str, list[str]] = _written()["slots"]
@@ -72,8 +77,7 @@ def _filled(pattern: str, chance: random.Random) -> str:
         slot = match[1]
         return kept.setdefault(slot, chance.choice(slots()[slot])) if slot not in kept else kept[slot]
 
-    text = _SLOT.sub(put, pattern)
-    text = re.sub(r"\b([Aa]) (?=[AEIOUaeiou](?!ne\b))", r"\1n ", text)
+    text = with_articles(_SLOT.sub(put, pattern))
     return text[:1].upper() + text[1:]
 
 

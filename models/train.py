@@ -84,7 +84,7 @@ def gathered(folder: Path, seed: int, sentences: int = 900, spam: int = 6000) ->
     shop = pd.DataFrame(spam_templates.comments(spam, seed), columns=["text", "spam"])
     shop = shop.assign(corpus="templates_spam", lang="", natural=0, weight=0.5, side="train")
     own = written.comments(3, seed).drop(columns="kind")
-    parts = [frame, sentences_of(frame), prepare.written(seed, sentences), own, shop]
+    parts = [frame, sentences_of(frame), prepare.patterned(seed, sentences), own, shop]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -258,11 +258,11 @@ def build(
 
     :param teacher: another deep tier to learn from, where the one that ships is not the best at ranking news.
     """
-    written = frame["corpus"].str.startswith("templates").to_numpy()
+    patterned = frame["corpus"].str.startswith("templates").to_numpy()
     rows = prepare.joined(
-        prepare.cached(frame[~written].reset_index(drop=True), cache, "Reading texts"),
+        prepare.cached(frame[~patterned].reset_index(drop=True), cache, "Reading texts"),
         prepare.cached(
-            frame[written].reset_index(drop=True), None, "Reading sentences written for this project"
+            frame[patterned].reset_index(drop=True), None, "Reading sentences written for this project"
         ),
     )
     teacher = teacher or deep

@@ -22,7 +22,7 @@ from models import ATTRIBUTES, corpora, spam_templates, templates
 Frame = Any
 _SLOT = re.compile(r"\{(\w+)\}")
 _OF_ADVERTS = {"link", "source", "phone", "handle", "mail", "hero", "small", "amount"}
-#: Every kind speaks to a language of its own only where it says so in its name.
+#: Kinds with this in their name are in several languages, all others in English.
 _FOREIGN = "foreign"
 
 
@@ -55,7 +55,7 @@ def _filled(pattern: str, chance: random.Random) -> str:
     text = _SLOT.sub(put, pattern)
     if text == pattern:
         return text
-    text = re.sub(r"\b([Aa]) (?=[AEIOUaeiou](?!ne\b))", r"\1n ", text)
+    text = templates.with_articles(text)
     return text[:1].upper() + text[1:] if pattern[:1] == "{" else text
 
 
