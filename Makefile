@@ -40,7 +40,7 @@ sure: .venv/dev.stamp ## format, lint, types, import rules, security, tests, doc
 	$(MAKE) test
 	$(MAKE) docs
 
-model: .venv/dev.stamp ## train the model (DATA=folder of data sets; without it on the small corpus shipped)
+model: .venv/dev.stamp $(if $(DATA),.venv/deep.stamp) ## train the model (DATA=folder of data sets; without it on the small corpus shipped)
 	$(BIN)/python -m models.train $(if $(DATA),--data $(DATA),--sample) $(ARGS)
 
 evaluate: .venv/dev.stamp ## measure the model's quality (DATA=…; without it on the small corpus shipped)
@@ -100,3 +100,9 @@ INSTALL_US = VIRTUAL_ENV=.venv $(BIN)/uv --quiet pip install --no-deps --no-buil
 	@$(INSTALL) -r requirements.lock -r requirements-dev.lock
 	@$(INSTALL_US)
 	@touch $@ .venv/run.stamp
+
+# Only training the deep tier needs torch, two gigabytes of it; what is locked stays as it is.
+.venv/deep.stamp: .venv/dev.stamp
+	@echo "Installing what the deep tier is trained with …"
+	@VIRTUAL_ENV=.venv $(BIN)/uv --quiet pip install --constraint requirements.lock --no-build-isolation --editable '.[deep]'
+	@touch $@

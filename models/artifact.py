@@ -61,7 +61,7 @@ def verified(directory: Path) -> dict[str, Any]:
 
 
 def numbers(directory: Path) -> dict[str, Any]:
-    """Scales, intercepts, calibration, stacker, bands and lines: all that is not in ``weights.npy``."""
+    """Scales, intercepts, calibration, stacker, gate and lines: all that is not in ``weights.npy``."""
     found: dict[str, Any] = json.loads((directory / "numbers.json").read_text("utf-8"))
     return found
 

@@ -20,7 +20,6 @@ import pandas as pd
 from models import ATTRIBUTES
 
 Frame = Any
-HATE = ("identity_attack",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ _JIGSAW = {
 }
 _TOXIC = {"toxicity": "toxic"}
 _HATE = {"identity_attack": "toxic"}
+_HATEFUL = {"identity_attack": "toxic", "toxicity": "toxic"}
+_HATE_AND_ABUSE = {"identity_attack": "hate", "toxicity": "toxic"}
 _SPAM = {"spam": "spam"}
 
 CORPORA = (
@@ -66,13 +67,13 @@ CORPORA = (
            what="minimal pairs: an abusive sentence and its civil rewrite"),
     Corpus("stormfront_forum", "CC BY-SA 3.0 ES", "de Gibert et al. 2018", _HATE,
            what="a white-supremacist forum"),
-    Corpus("hatemoji", "CC BY 4.0", "Kirk et al. 2022", _HATE, what="hate written with emoji"),
-    Corpus("davidson_twitter", "MIT", "Davidson et al. 2017", {"identity_attack": "hate"}, weight=0.3,
+    Corpus("hatemoji", "CC BY 4.0", "Kirk et al. 2022", _HATEFUL, what="hate written with emoji"),
+    Corpus("davidson_twitter", "MIT", "Davidson et al. 2017", _HATE_AND_ABUSE, weight=0.3,
            what="tweets collected by a lexicon"),
     Corpus("latent_hatred", "MIT", "ElSherief et al. 2021", _HATE, what="implicit hate on Twitter"),
     Corpus("gab_hate_corpus", "CC BY 4.0", "Kennedy et al. 2022", _HATE, what="posts of Gab"),
-    Corpus("social_bias_frames", "CC BY 4.0", "Sap et al. 2020", _HATE, what="jokes and microaggressions"),
-    Corpus("hatexplain", "MIT", "Mathew et al. 2021", {"identity_attack": "hate"}, what="Twitter and Gab"),
+    Corpus("social_bias_frames", "CC BY 4.0", "Sap et al. 2020", _HATEFUL, what="jokes and microaggressions"),
+    Corpus("hatexplain", "MIT", "Mathew et al. 2021", _HATE_AND_ABUSE, what="Twitter and Gab"),
     Corpus("edos_sexism", "CC0-1.0", "Kirk et al. 2023", _HATE, positives_only=True,
            what="sexism on Gab and Reddit (its positives)"),
     Corpus("convabuse", "CC BY 4.0", "Cercas Curry et al. 2021", {"insult": "toxic"}, weight=0.3,
@@ -122,6 +123,8 @@ CORPORA = (
     Corpus("telegram_ru_more", "research use", "radio-t/tg-spam-samples", _SPAM, ships=False, language="ru",
            what="Russian Telegram spam"),
 )  # fmt: skip
+#: Those whose raters looked for hate against a group.
+OF_HATE = frozenset(c.name for c in CORPORA if c.says in (_HATE, _HATEFUL, _HATE_AND_ABUSE))
 BY_NAME = {corpus.name: corpus for corpus in CORPORA}
 _KEY_NOISE = re.compile(r"(?:https?://|www\.)\S+|[\d\s]+")
 

