@@ -233,7 +233,7 @@ DEFAULT_LINES = {
     "toxicity": [0.25, 0.85],
     "severe_toxicity": [0.3, 0.8],
     "obscene": [0.8, 0.97],
-    "threat": [0.3, 0.8],
+    "threat": [0.3, 0.95],
     "insult": [0.6, 0.95],
     "identity_attack": [0.6, 0.95],
 }

@@ -292,7 +292,7 @@ BASE: dict[str, Any] = {
         "toxicity": {"hold_at": 0.25, "reject_at": 0.85},
         "severe_toxicity": {"hold_at": 0.3, "reject_at": 0.8},
         "obscene": {"hold_at": 0.8, "reject_at": 0.97},
-        "threat": {"hold_at": 0.3, "reject_at": 0.8},
+        "threat": {"hold_at": 0.3, "reject_at": 0.95},
         "insult": {"hold_at": 0.6, "reject_at": 0.95},
         "identity_attack": {"hold_at": 0.6, "reject_at": 0.95},
     },
