@@ -25,7 +25,7 @@ MAX_TOKENS = 112
 _WINDOW = 1024
 _HEAD_WEIGHT = {"toxicity": 1.5, "spam": 0.5}
 # What a label of toxicity weighs where raters looked for hate or for swearing at a group.
-_TOXICITY_OF = {"davidson_twitter": 1.0, "hatexplain": 0.3, "social_bias_frames": 0.3, "hatemoji": 0.3}
+_TOXICITY_OF = {"hatexplain": 0.3, "social_bias_frames": 0.3, "hatemoji": 0.3}
 # Rows drawn from the training side of each corpus: all that speaks of news and abuse, a part of the rest.
 _SHARE = {
     "civil_comments": 1.0, "paradetox": 0.35, "wiki_cat_context": 1.0, "stormfront_forum": 1.0,
