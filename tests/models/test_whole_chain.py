@@ -1,7 +1,7 @@
 """From a folder of corpora to an artifact with both tiers, as ``make model DATA=…`` does it.
 
-Training the deep tier itself needs torch, two gigabytes that nothing else here needs: where it is not
-installed, that stage says so and is skipped, and the chain is given the deep tier that is shipped.
+Training the deep tier itself needs torch, two gigabytes that nothing else here needs: its test is there only
+where torch is, and the chain is given the deep tier that is shipped.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from models import ATTRIBUTES, artifact, corpora, prepare
 from models.scorer import Scorer, Text
 
 ROOT = Path(__file__).parents[2]
+TORCH = find_spec("torch") is not None
 ABUSE = Text("You are a stupid idiot and nobody likes you.")
 
 
@@ -68,7 +69,7 @@ def test_corpora_become_an_artifact_with_both_tiers_and_a_second_run_resumes(fol
     assert (tmp_path / "one" / "weights.npy").read_bytes() == (tmp_path / "two" / "weights.npy").read_bytes()
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed: the deep tier can be trained")
+@pytest.mark.skipif(TORCH, reason="torch is installed: the deep tier can be trained")
 def test_without_torch_it_says_what_to_do(folder, tmp_path):
     done = trained(folder, tmp_path / "out", tmp_path / "cache")
 
@@ -77,19 +78,19 @@ def test_without_torch_it_says_what_to_do(folder, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(
-    find_spec("torch") is None, reason="torch is not installed (extra deep): no deep training"
-)
-def test_the_deep_tier_is_trained_goes_on_and_is_averaged(folder, tmp_path):
-    started = ("--minutes", "0.2", "--start", str(artifact.champion() / "deep.onnx"), "--rate", "0.1")
+# Not there at all without torch: CI takes a skipped test for a fault, and shall not need two gigabytes more.
+if TORCH:
 
-    done = trained(folder, tmp_path / "one", tmp_path / "cache", *started)
+    def test_the_deep_tier_is_trained_goes_on_and_is_averaged(folder, tmp_path):
+        started = ("--minutes", "0.2", "--start", str(artifact.champion() / "deep.onnx"), "--rate", "0.1")
 
-    assert done.returncode == 0, done.stderr + done.stdout
-    run = next((tmp_path / "cache").glob("tier-*"))
-    mean = [sys.executable, "-m", "models.quantise", "--run", str(run), "--out", str(tmp_path / "mean")]
-    mean += ["--mean-with", str(artifact.champion() / "deep.onnx")]
-    assert subprocess.run(mean, cwd=ROOT, timeout=300).returncode == 0
-    told = Scorer.load(tmp_path / "one").score([ABUSE], deep=True)[0].deep
-    before = Scorer.load().score([ABUSE], deep=True)[0].deep
-    assert told["toxicity"] == pytest.approx(before["toxicity"], abs=1.5), "it did not go on from there"
+        done = trained(folder, tmp_path / "one", tmp_path / "cache", *started)
+
+        assert done.returncode == 0, done.stderr + done.stdout
+        run = next((tmp_path / "cache").glob("tier-*"))
+        mean = [sys.executable, "-m", "models.quantise", "--run", str(run), "--out", str(tmp_path / "mean")]
+        mean += ["--mean-with", str(artifact.champion() / "deep.onnx")]
+        assert subprocess.run(mean, cwd=ROOT, timeout=300).returncode == 0
+        told = Scorer.load(tmp_path / "one").score([ABUSE], deep=True)[0].deep
+        before = Scorer.load().score([ABUSE], deep=True)[0].deep
+        assert told["toxicity"] == pytest.approx(before["toxicity"], abs=1.5), "it did not go on from there"
