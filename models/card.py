@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models import corpora
+
+# A bin of fewer comments says little of how reliable a score is.
+_FEW = 10
 
 
 def _figure(value: Any, digits: int = 3) -> str:
@@ -79,7 +84,7 @@ def plots(found: dict[str, Any], folder: Path) -> list[str]:
     from matplotlib import pyplot
 
     folder.mkdir(parents=True, exist_ok=True)
-    names = []
+    names, aucs = [], found["fairness"]["aucs"]
 
     def keep(figure: Any, name: str) -> None:
         figure.tight_layout()
@@ -96,43 +101,45 @@ def plots(found: dict[str, Any], folder: Path) -> list[str]:
     left.legend()
     keep(figure, "ranking")
 
-    figure, axis = pyplot.subplots(figsize=(5, 4))
-    for attribute, value in found["calibration"].items():
-        axis.plot(
-            [b[0] for b in value["bins"]], [b[1] for b in value["bins"]], marker="o", ms=3, label=attribute
-        )
-    axis.plot([0, 1], [0, 1], color="grey", lw=0.8)
-    axis.set(xlabel="score", ylabel="share of positives", title="Reliability, natural rows")
-    axis.legend(fontsize=7)
+    figure, panels = pyplot.subplots(2, 4, figsize=(9, 5), sharex=True, sharey=True)
+    for axis, (attribute, value) in zip(panels.flat, found["calibration"].items(), strict=False):
+        scores, shares, rows = (np.array(column) for column in zip(*value["bins"], strict=True))
+        few = rows < _FEW
+        axis.plot([0, 1], [0, 1], color="grey", lw=0.8)
+        axis.scatter(scores[~few], shares[~few], s=12 + 8 * np.log10(rows[~few]), color="C0", zorder=2)
+        axis.scatter(scores[few], shares[few], s=14, facecolors="none", edgecolors="C0", lw=0.8, zorder=2)
+        axis.set_title(f"{attribute} ({value['error']:.3f})", fontsize=9)
+    for axis in panels.flat[len(found["calibration"]) :]:
+        axis.axis("off")
+    figure.supxlabel("score", fontsize=9)
+    figure.supylabel("share of positives", fontsize=9)
+    figure.suptitle(f"Reliability, natural rows; hollow: fewer than {_FEW} comments", fontsize=10)
     keep(figure, "reliability")
 
-    terms = found["fairness"]["aucs"]
-    figure, axis = pyplot.subplots(figsize=(9, 4))
-    for at, part in enumerate(("subgroup", "bpsn", "bnsp")):
-        axis.bar(
-            [i + at * 0.27 for i in range(len(terms))], [terms[t][part] or 0 for t in terms], 0.26, label=part
-        )
-    axis.set_xticks(range(len(terms)), list(terms), rotation=70, fontsize=7)
-    axis.set(ylim=(0.7, 1.0), title="Identity terms")
+    least = {term: min(v for v in parts.values() if v is not None) for term, parts in aucs.items()}
+    figure, axis = pyplot.subplots(figsize=(9, 3))
+    axis.plot(range(len(least)), list(least.values()), "o", ms=5)
+    axis.set_xticks(range(len(least)), list(least), rotation=70, fontsize=8)
+    axis.set(ylim=(0.9, 1.003), ylabel="AUC", title="Identity terms: the smallest of three AUCs; line: goal")
     axis.axhline(0.93, color="grey", lw=0.8)
-    axis.legend(fontsize=7)
+    axis.grid(axis="y", lw=0.3)
     keep(figure, "identity")
 
-    figure, axis = pyplot.subplots(figsize=(6, 4))
+    figure, axis = pyplot.subplots(figsize=(9, 4))
     for row in found["ranking"][:6]:
         axis.plot(
             [0, row["asked"], 1],
             [row["fast"], row["cascade"], row["always"]],
             marker="o",
             ms=4,
-            label=row["rows"][:36],
+            label=row["rows"],
         )
     axis.set(
         xlabel="share of comments the deep tier is asked about",
         ylabel="AUC",
-        title="Cost and quality of the cascade",
+        title="Fast tier alone, cascade, both tiers always",
     )
-    axis.legend(fontsize=6)
+    axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     keep(figure, "cascade")
     return names
 

@@ -161,7 +161,7 @@ def calibration(frame: Frame, scores: Frame) -> dict[str, Any]:
         probability = scores.loc[development, attribute].to_numpy(float)[used]
         found[attribute] = {
             "error": measures.calibration_error(target, probability, weight[used]),
-            "count": int(used.sum()), "bins": measures.reliability(target, probability),
+            "count": int(used.sum()), "bins": measures.reliability(target, probability, weight[used]),
         }  # fmt: skip
     return found
 

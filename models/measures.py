@@ -31,13 +31,20 @@ def calibration_error(
     return round(float(np.abs(gap).sum() / total.sum()), 4)
 
 
-def reliability(target: Array, probability: Array, bins: int = 15) -> list[list[float]]:
-    """(mean probability, share of positives, rows) of each bin that holds rows."""
-    at = np.minimum((np.asarray(probability) * bins).astype(int), bins - 1)
+def reliability(
+    target: Array, probability: Array, weight: Array | None = None, bins: int = 15
+) -> list[list[float]]:
+    """(mean probability, share of positives, rows) of each bin that holds rows.
+
+    :param weight: of each row in mean and share, as in :func:`calibration_error`; rows count without it.
+    """
+    target, probability = np.asarray(target, float) >= 0.5, np.asarray(probability, float)
+    weight = np.ones(len(target)) if weight is None else np.asarray(weight, float)
+    at = np.minimum((probability * bins).astype(int), bins - 1)
     return [
         [
-            round(float(probability[at == b].mean()), 4),
-            round(float((target[at == b] >= 0.5).mean()), 4),
+            round(float(np.average(probability[at == b], weights=weight[at == b])), 4),
+            round(float(np.average(target[at == b], weights=weight[at == b])), 4),
             int((at == b).sum()),
         ]
         for b in range(bins)

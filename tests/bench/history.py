@@ -61,7 +61,7 @@ def page_of(runs: list[dict[str, Any]]) -> str:
         "",
     ]
     lines += [
-        "A point above the line is met. Runs from left to right:",
+        "A point to the right of the line is met. The runs, the oldest first:",
         "",
         "| run | commit | machine | load before | rows |",
         "|---|---|---|---|---|",
@@ -77,7 +77,7 @@ def page_of(runs: list[dict[str, Any]]) -> str:
 
 
 def draw(runs: list[dict[str, Any]], path: Path) -> None:
-    """One line for each row: how many times its target it reached, run by run."""
+    """One line for each row: how many times its target it reached, the newest run coloured."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -88,19 +88,17 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     for number, run in enumerate(runs, 1):
         for figure in run["figures"]:
             series.setdefault(figure["name"], []).append((number, _reached(figure)))
-    figure, axes = pyplot.subplots(figsize=(10, 6))
-    marks = "osD^vPX*<>"
-    for place, (name, points) in enumerate(sorted(series.items())):
-        axes.plot(
-            *zip(*points, strict=True),
-            marker=marks[place % len(marks)],
-            linewidth=1,
-            markersize=5,
-            label=name,
-        )
-    axes.axhline(1.0, color="black", linewidth=1)
-    axes.set(yscale="log", xlabel="run", ylabel="times the target", xticks=range(1, len(runs) + 1))
-    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+    figure, axes = pyplot.subplots(figsize=(9, 0.26 * len(series) + 1))
+    for place, (name, points) in enumerate(sorted(series.items(), reverse=True)):
+        for number, reached in points[:-1]:
+            axes.plot(reached, place, "o", color="0.6", markersize=3, alpha=0.3 + 0.5 * number / len(runs))
+        newest = points[-1][1]
+        axes.plot(newest, place, "o", color="tab:green" if newest >= 1 else "tab:red", markersize=6)
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.set(xscale="log", xlabel="times the target: to the right of the line it is met; grey: earlier runs")
+    axes.set_yticks(range(len(series)), sorted(series, reverse=True))
+    axes.set_ylim(-0.7, len(series) - 0.3)
+    axes.grid(axis="both", linewidth=0.3)
     figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     pyplot.close(figure)
 

@@ -133,6 +133,15 @@ def test_the_line_through_probabilities_rises_everywhere():
     assert measures.calibration_error(target, np.interp(logit, xs, ys)) < 0.03
 
 
+def test_a_reliability_plot_shows_what_the_calibration_error_measures():
+    target, probability = np.array([1.0, 0.0, 1.0]), np.array([0.5, 0.5, 0.95])
+    weight = np.array([1.0, 3.0, 1.0])
+
+    assert measures.reliability(target, probability, weight) == [[0.5, 0.25, 2], [0.95, 1.0, 1]]
+    # 4 of 5 by weight are wrong by 0.25, the fifth by 0.05.
+    assert measures.calibration_error(target, probability, weight) == pytest.approx(0.21)
+
+
 def test_the_sample_names_no_real_address():
     frame = prepare.sample()
 
