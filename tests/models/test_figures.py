@@ -38,6 +38,17 @@ def test_the_default_policy_keeps_its_bounds(found):
     assert policy["ham_called_spam"] <= 0.005
 
 
+def test_the_name_of_a_group_alone_is_no_abuse(found):
+    fairness = found["fairness"]
+
+    assert fairness["smallest"] >= 0.93
+    assert max(fairness["clean_held"].values()) <= 2 * fairness["clean_held_average"]
+
+
+def test_the_unseen_functional_cases_come_out_right(found):
+    assert found["functional_unseen"]["balanced_accuracy"] >= 0.8
+
+
 def test_the_scores_are_probabilities(found):
     assert found["calibration"]["toxicity"]["error"] <= 0.03
 

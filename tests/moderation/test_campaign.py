@@ -11,9 +11,8 @@ def test_an_advertisement_hardly_reaches_readers():
     assert figures.reached_readers <= 2
     assert figures.rejected_by_machine >= 25
     assert figures.ordinary_rejected == 0
-    assert (
-        figures.ordinary_held <= 1
-    )  # of 40; of clean news comments the model holds two or three in a hundred
+    # Of 40; of clean news comments the model holds two or three in a hundred.
+    assert figures.ordinary_held <= 1
 
 
 def test_a_copied_text_that_no_model_minds_takes_few_decisions():
